@@ -1,0 +1,350 @@
+"""The records that flow through Sightline, and the Arrow schema of a collection.
+
+Words of docs/architecture.md, one word per thing. Imports nothing of ours, and pyarrow only where a table's
+schema is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from PIL.Image import Image
+
+SCHEMA_VERSION = 1
+METADATA_KEY = "sightline"
+
+Vectors: TypeAlias = NDArray[np.float32]
+"""Rows (n, dim), float32, unit L2 norm."""
+
+
+class Modality(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    TEXT = "text"
+    THERMAL = "thermal"
+    DEPTH = "depth"
+    IMU = "imu"
+
+
+class SkipReason(StrEnum):
+    """Why an item is not in the collection. What users filter reports by: values are stable."""
+
+    NOT_AN_IMAGE = "not_an_image"
+    FORMAT_NOT_ALLOWED = "format_not_allowed"
+    UNDECODABLE = "undecodable"
+    TOO_LARGE = "too_large"
+    BAD_ASPECT = "bad_aspect"
+    TOO_SLOW = "too_slow"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    DUPLICATE = "duplicate"
+    BAD_VECTOR = "bad_vector"
+    FETCH_FAILED = "fetch_failed"
+    MISSING = "missing"
+    UNSUPPORTED_MODALITY = "unsupported_modality"
+
+
+def item_id(uri: str) -> str:
+    """First 128 bits of sha256(uri), as 32 hex digits."""
+    return hashlib.sha256(uri.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def version_of(data: bytes) -> str:
+    """Content hash: sha256 of the item's bytes, hex. It changes when, and only when, the bytes change."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def vector_digest(vector: NDArray[np.float32]) -> str:
+    """First 64 bits of sha256 over the little-endian float32 bytes of one vector (dim,); finds silent damage."""
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture with its metadata, listed but not decoded.
+
+    `uri` is the identity and lossless; `name` is its display form. `read` returns the bytes and may raise
+    OSError or BadMedia; it must be picklable. `size` (bytes) and `mtime_ns` let an unchanged item be recognised without
+    reading it; None when the source cannot tell. `text` holds all captions, newline-joined. `keep` is what `--keep` means
+    for this kind of source when the user did not say.
+    """
+
+    uri: str
+    name: str
+    read: Callable[[], bytes]
+    text: str = ""
+    modality: Modality = Modality.IMAGE
+    size: int | None = None
+    mtime_ns: int | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    keep: str = "preview"
+
+    @property
+    def id(self) -> str:
+        return item_id(self.uri)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An item turned into a row: `vector` (dim,) float32 of unit norm, small pictures as encoded bytes."""
+
+    item: Item
+    version: str
+    size: int
+    vector: NDArray[np.float32]
+    thumbnail: bytes
+    picture: bytes | None
+    width: int
+    height: int
+    captured_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An item that could not be used. A value, not an exception: one bad file never stops a run."""
+
+    uri: str
+    reason: SkipReason
+    detail: str = ""
+    size: int | None = None
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What `ingest(progress=)` is told after each commit: everything counted here survives a kill."""
+
+    seen: int
+    committed: int
+    encoded: int
+    skipped: int
+    listed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one ingest did. `seen` = added + updated + unchanged + renamed + len(skipped)."""
+
+    address: str
+    model: str
+    added: int
+    updated: int
+    unchanged: int
+    renamed: int
+    removed: int
+    missing: int
+    encoded: int
+    skipped: tuple[Skipped, ...]
+    seconds: float
+    rows: int
+    notices: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        counts = ("address", "model", "added", "updated", "unchanged", "renamed", "removed", "missing", "encoded")
+        return {
+            **{name: getattr(self, name) for name in counts},
+            "skipped": [{"uri": s.uri, "reason": s.reason.value, "detail": s.detail} for s in self.skipped],
+            "seconds": round(self.seconds, 3),
+            "rows": self.rows,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query: words, a picture given as bytes, or an item of the collection given by id."""
+
+    text: str = ""
+    picture: bytes | None = field(default=None, repr=False)
+    item: str = ""
+    name: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        if self.picture is not None:
+            return {"picture": self.name}
+        return {"item": self.item} if self.item else {"text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a person asks for, understood. `raw` is what was typed."""
+
+    raw: str
+    terms: tuple[Term, ...]
+    where: str | None = None
+
+    @property
+    def text(self) -> str:
+        return " ".join(term.text for term in self.terms if term.text)
+
+    def to_json(self) -> dict[str, Any]:
+        filters = [{"where": self.where}] if self.where else []
+        return {"terms": [term.to_json() for term in self.terms], "filters": filters, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How one channel (vector, text) saw a hit: its 1-based rank there and its raw score (higher is better)."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found item. `score` is the cosine to the query in [-1, 1], also when full text found it."""
+
+    rank: int
+    id: str
+    uri: str
+    name: str
+    score: float
+    text: str
+    modality: Modality
+    load: Callable[[], bytes] = field(repr=False, compare=False)
+    captured_at: datetime | None = None
+    why: Mapping[str, Channel] = field(default_factory=dict)
+    relevance: float | None = None
+    group: str | None = None
+
+    @cached_property
+    def image(self) -> Image:
+        """The stored picture as an upright RGB image: what `Collection.picture` returns, decoded."""
+        import io
+
+        from PIL import Image as pil
+
+        with pil.open(io.BytesIO(self.load())) as stored:
+            return stored.convert("RGB")
+
+    @property
+    def caption(self) -> str:
+        """The first caption."""
+        return self.text.split("\n", 1)[0]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rank": self.rank,
+            "id": self.id,
+            "uri": self.uri,
+            "name": self.name,
+            "score": round(self.score, 6),
+            "relevance": self.relevance,
+            "text": self.text,
+            "modality": self.modality.value,
+            "captured_at": self.captured_at.isoformat() if self.captured_at else None,
+            "group": self.group,
+            "why": {name: {"rank": c.rank, "score": round(c.score, 6)} for name, c in self.why.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Hits(Sequence[Hit]):
+    """The answer to a query, best first. A sequence of `Hit`."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    cutoff: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
+        return self.hits[index]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "query": self.query.raw,
+            "understood": self.query.to_json(),
+            "cutoff": self.cutoff,
+            "hits": [hit.to_json() for hit in self.hits],
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The hits as a DataFrame: `id text score distance uri` first, then rank, name, modality, captured_at.
+
+        `distance` = 1 - score, the cosine distance that the tutorial's table shows. Needs pandas (not a dependency).
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+        columns = ("id", "text", "score", "distance", "uri", "rank", "name", "modality", "captured_at")
+        rows = [
+            (h.id, h.text, h.score, 1.0 - h.score, h.uri, h.rank, h.name, h.modality.value, h.captured_at)
+            for h in self.hits
+        ]
+        return pd.DataFrame(rows, columns=list(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a collection remembers of its encoder (JSON in the table's metadata under `sightline`)."""
+
+    encoder: str
+    dim: int
+    fingerprint: str
+    preprocessing: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def dumps(self) -> str:
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True)
+
+    @classmethod
+    def loads(cls, text: str | bytes) -> Manifest:
+        """Raises ValueError, KeyError or TypeError when `text` is not a manifest."""
+        seen = json.loads(text)
+        return cls(**{name: seen[name] for name in cls.__slots__})
+
+
+def arrow_schema(manifest: Manifest) -> pa.Schema:
+    """The columns of a collection (DESIGN: "Store"); the id is declared unique so that merges keep it so."""
+    import pyarrow as pa
+
+    moment = pa.timestamp("us", tz="UTC")
+    unique = {b"lance-schema:unenforced-primary-key": b"true"}
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False, metadata=unique),
+            pa.field("vector", pa.list_(pa.float32(), manifest.dim)),
+            pa.field("text", pa.string()),
+            pa.field("uri", pa.string()),
+            pa.field("version", pa.string()),
+            pa.field("modality", pa.string()),
+            pa.field("thumbnail", pa.binary()),
+            pa.field("name", pa.string()),
+            pa.field("size", pa.int64()),
+            pa.field("mtime_ns", pa.int64()),
+            pa.field("vector_digest", pa.string()),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+            pa.field("captured_at", moment),
+            pa.field("added_at", moment),
+            pa.field("duration", pa.float64()),
+            pa.field("offset", pa.float64()),
+            pa.field("ocr", pa.string()),
+            pa.field("ocr_boxes", pa.string()),
+            pa.field("meta", pa.string()),
+        ],
+        metadata={METADATA_KEY: manifest.dumps()},
+    )
