@@ -1,0 +1,619 @@
+"""Where items come from: folders, files, parquet files and the bundled streets. Lists, never decodes.
+
+Knows nothing of encoders or collections. Try it: `python -c "from sightline.sources import open_source;
+print(*open_source('streets:test'), sep='\\n')"`. A listing streams: memory holds the names of the folders that are
+open at the moment and one folder's captions, never the whole list.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import importlib.resources
+import io
+import json
+import math
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from urllib.parse import quote, unquote_to_bytes
+
+from pathspec import GitIgnoreSpec
+
+from sightline import media
+from sightline.errors import BadMedia, SourceError
+from sightline.schema import Item, Skipped, SkipReason
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_BYTES = 256 * 2**20
+"""A larger file is `too_large`, unread."""
+MAX_CAPTION = 10_000
+MAX_CAPTIONS = 100
+MAX_META = 1_000
+CAPTION_FILES = ("captions.csv", "metadata.csv", "metadata.jsonl")
+IGNORE_FILE = ".sightlineignore"
+
+_KINDS = "a folder, a file, parquet:GLOB, streets, streets:train or streets:test"
+_LATER = {"hf": "Hugging Face data sets", "wds": "webdataset archives", "urls": "lists of addresses"}
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Lists items; what cannot be listed comes as Skipped. Can be iterated again.
+
+    `roots` are uri prefixes: every uri under one of them belongs to this source, so one that a whole listing did not
+    see is gone. `unlisted` holds what the last iteration could not look into: while it is not empty, nothing may be
+    taken for gone.
+    """
+
+    @property
+    def roots(self) -> tuple[str, ...]: ...
+    @property
+    def unlisted(self) -> list[str]: ...
+    def __iter__(self) -> Iterator[Item | Skipped]: ...
+
+
+def open_source(spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Sequence[str] = ()) -> Source:
+    """The source that `spec` names: a folder, a file, `parquet:GLOB`, `streets[:train|:test]` or any items.
+
+    `exclude` are gitignore patterns for folders. A folder called `streets` is `./streets`. Raises SourceError when
+    there is nothing of that name, and while iterating when it turns out empty or unreadable.
+    """
+    if isinstance(spec, Source):
+        return spec
+    if not isinstance(spec, (str, os.PathLike)):
+        return Given(spec)
+    name = os.fspath(spec)
+    kind, _, rest = name.partition(":")
+    if isinstance(spec, str):
+        if kind == "streets":
+            return Streets(rest)
+        if kind == "parquet" and rest:
+            return Parquet(_matching(rest))
+        if kind in _LATER and rest:
+            raise SourceError(f"{name}: {_LATER[kind]} are not available yet in this version", hint=f"use {_KINDS}")
+        if name.startswith("file://"):
+            name = path_of(name)
+    path = os.path.abspath(os.path.expanduser(name))
+    if os.path.isdir(path):
+        return Folder(path, _patterns(exclude))
+    if os.path.lexists(path):
+        return File(path)
+    if isinstance(spec, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
+        raise SourceError(f"{name}: no source of kind '{kind}:' is known", hint=f"use {_KINDS}")
+    raise SourceError(f"{shown(name)}: there is no such file or folder", hint=f"a source is {_KINDS}")
+
+
+def file_uri(path: str | os.PathLike[str]) -> str:
+    """`file://` and the absolute path, its bytes percent-encoded: lossless, also where they are not UTF-8."""
+    return "file://" + quote(os.fsencode(os.path.abspath(path)))
+
+
+def path_of(uri: str) -> str:
+    """The path of a `file://` uri, as os.fsdecode gives it. Raises ValueError for any other uri."""
+    if not uri.startswith("file://"):
+        raise ValueError(f"{uri} is not a file:// uri")
+    return os.fsdecode(unquote_to_bytes(uri.removeprefix("file://")))
+
+
+def still_there(uri: str) -> bool:
+    """False only when `uri` is a file of this machine that is certainly gone."""
+    if not uri.startswith("file://"):
+        return True
+    try:
+        os.lstat(path_of(uri))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+def shown(name: str) -> str:
+    """A file name as it can be displayed and stored: bytes that are not UTF-8 become U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class FileBytes:
+    """Reads one regular file. Raises BadMedia before reading on when the first bytes are no allowed picture."""
+
+    path: str
+    follow: bool = False
+
+    def __call__(self) -> bytes:
+        return _read(self.path, follow=self.follow, limit=MAX_BYTES, check=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBytes:
+    data: bytes = field(repr=False)
+
+    def __call__(self) -> bytes:
+        return self.data
+
+
+@dataclass(slots=True)
+class Given:
+    """Any iterable of items, as a source without roots: nothing is ever taken for gone."""
+
+    items: Iterable[Item]
+    roots: tuple[str, ...] = ()
+    unlisted: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Item | Skipped]:
+        return _not_empty(iter(self.items), "the given items", "pass at least one Item")
+
+
+@dataclass(slots=True)
+class File:
+    """One file that the user named, so a symbolic link is followed. Captions come from beside it."""
+
+    path: str
+    roots: tuple[str, ...] = ()
+    unlisted: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Item | Skipped]:
+        parent, name = os.path.split(self.path)
+        beside = [n for n in (*CAPTION_FILES, _sidecar(name)) if _is_plain(os.path.join(parent, n))]
+        captions = _Captions(parent, beside)
+        yield from captions.problems
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            raise SourceError(f"{shown(self.path)}: {error.strerror}", hint="check the path and its rights") from error
+        yield _file_item(self.path, name, found, captions, captions, follow=True)
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder and all below it, in the order of names: a folder's files first, then its sub-folders.
+
+    Hidden and AppleDouble files and symbolic links are left out, and so is what `.sightlineignore` files and
+    `exclude` name. A sub-folder that cannot be listed, or whose ignore file cannot be understood, is Skipped.
+    """
+
+    path: str
+    exclude: GitIgnoreSpec
+    unlisted: list[str] = field(default_factory=list)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (file_uri(self.path).rstrip("/") + "/",)
+
+    def __iter__(self) -> Iterator[Item | Skipped]:
+        hint = "put pictures into it, or look at .sightlineignore and --exclude: hidden files and links are left out"
+        return _not_empty(self._walk(), shown(self.path), hint)
+
+    def _walk(self) -> Iterator[Item | Skipped]:
+        self.unlisted.clear()
+        try:
+            root = _Listed.of(self.path, "", (("", self.exclude),))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{shown(self.path)} cannot be listed: {_say(error)}", hint="check its rights") from error
+        of_root = _Captions(self.path, root.files)
+        yield from of_root.problems
+        yield from self._files(root, of_root, of_root)
+        stack = [(root, iter(root.folders))]
+        while stack:
+            above, folders = stack[-1]
+            name = next(folders, None)
+            if name is None:
+                stack.pop()
+                continue
+            path = os.path.join(above.path, name)
+            try:
+                listed = _Listed.of(path, f"{above.relative}{name}/", above.ignored)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                self.unlisted.append(file_uri(path))
+                yield Skipped(file_uri(path), SkipReason.UNREADABLE, f"the folder cannot be listed: {_say(error)}")
+                continue
+            captions = _Captions(path, listed.files)
+            yield from captions.problems
+            yield from self._files(listed, captions, of_root)
+            stack.append((listed, iter(listed.folders)))
+
+    def _files(self, listed: _Listed, captions: _Captions, of_root: _Captions) -> Iterator[Item | Skipped]:
+        stems = {os.path.splitext(name)[0] for name in listed.files if not name.endswith(".txt")}
+        for name in listed.files:
+            if name in CAPTION_FILES or (name.endswith(".txt") and name[:-4] in stems):
+                continue
+            path = os.path.join(listed.path, name)
+            try:
+                found = os.lstat(path)
+            except FileNotFoundError:
+                continue  # gone since the folder was listed
+            except OSError as error:
+                yield Skipped(file_uri(path), SkipReason.UNREADABLE, _say(error))
+                continue
+            if not stat.S_ISREG(found.st_mode):
+                yield Skipped(file_uri(path), SkipReason.UNREADABLE, "neither a file nor a folder")
+            elif not os.access(path, os.R_OK):
+                yield Skipped(
+                    file_uri(path), SkipReason.UNREADABLE, "no right to read it", found.st_size, found.st_mtime_ns
+                )
+            else:
+                yield _file_item(path, listed.relative + name, found, captions, of_root)
+
+
+@dataclass(slots=True)
+class Parquet:
+    """Rows of parquet files in the image-caption form of Hugging Face data sets.
+
+    The image column holds bytes, or {bytes, path} of which the path is never followed. A file that cannot be read is
+    Skipped; SourceError when there is no row in any of them.
+    """
+
+    paths: tuple[str, ...]
+    unlisted: list[str] = field(default_factory=list)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return tuple(_parquet_uri(path) + "#" for path in self.paths)
+
+    def __iter__(self) -> Iterator[Item | Skipped]:
+        self.unlisted.clear()
+        rows, faults = 0, []
+        for path in self.paths:
+            try:
+                for entry in _parquet_items(path):
+                    rows += 1
+                    yield entry
+            except Exception as error:  # pyarrow raises many kinds; a bad file does not end the others
+                faults.append(f"{shown(path)}: {_say(error)}")
+                self.unlisted.append(_parquet_uri(path))
+                yield Skipped(_parquet_uri(path), SkipReason.UNREADABLE, _say(error))
+        if not rows:
+            seen = faults[0] if faults else f"{shown(self.paths[0])}: no rows"
+            raise SourceError(seen, hint="expected a parquet file with an image column and, perhaps, a text column")
+
+
+@dataclass(slots=True)
+class Streets:
+    """The bundled data set: rendered street scenes with captions; `split` is train, test or empty for both."""
+
+    split: str = ""
+    unlisted: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.split not in ("", "train", "test"):
+            raise SourceError(f"streets has no split '{self.split}'", hint="use streets, streets:train or streets:test")
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return () if self.split else ("streets:",)
+
+    def __iter__(self) -> Iterator[Item | Skipped]:
+        for split in [self.split] if self.split else ["train", "test"]:
+            bundled = importlib.resources.files("sightline") / "data" / "streets" / f"{split}.parquet"
+            if not bundled.is_file():
+                raise SourceError(f"the bundled file streets/{split}.parquet is missing", hint="reinstall sightline")
+            with ExitStack() as held:
+                path = str(held.enter_context(importlib.resources.as_file(bundled)))
+                for _, row in _rows(path, ["image", "captions", "entities", "scene", "seed"]):
+                    yield _street(row, split)
+
+
+def _street(row: Mapping[str, Any], split: str) -> Item:
+    scene = json.loads(row["scene"])
+    tags = [entity["tag"] for entity in json.loads(row["entities"])]
+    data = row["image"]["bytes"]
+    return Item(
+        uri=f"streets:{row['seed']}",
+        name=f"streets/{row['seed']}.jpg",
+        read=HeldBytes(data),
+        text=_joined(row["captions"]),
+        size=len(data),
+        meta={
+            "split": split,
+            **{name: scene[name] for name in ("setting", "light", "weather")},
+            "entities": list(dict.fromkeys(tags)),
+        },
+        keep="original",
+    )
+
+
+def _not_empty(entries: Iterator[Item | Skipped], what: str, hint: str) -> Iterator[Item | Skipped]:
+    first = next(entries, None)
+    if first is None:
+        raise SourceError(f"{what}: there is nothing in it to list", hint=hint)
+    yield first
+    yield from entries
+
+
+def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _matching(pattern: str) -> tuple[str, ...]:
+    pattern = os.path.abspath(os.path.expanduser(pattern))
+    found = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))
+    files = tuple(path for path in found if os.path.isfile(path))
+    if not files:
+        raise SourceError(
+            f"parquet:{shown(pattern)}: no file matches", hint="quote the pattern: 'parquet:data/*.parquet'"
+        )
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One listed folder: names in the order of their bytes; `ignored` pairs a folder with the patterns kept there."""
+
+    path: str
+    relative: str
+    ignored: tuple[tuple[str, GitIgnoreSpec], ...]
+    files: list[str]
+    folders: list[str]
+
+    @classmethod
+    def of(cls, path: str, relative: str, ignored: tuple[tuple[str, GitIgnoreSpec], ...]) -> _Listed:
+        with os.scandir(path) as entries:
+            kinds = {e.name: e.is_dir(follow_symlinks=False) for e in entries if not e.is_symlink()}
+        if kinds.get(IGNORE_FILE) is False:
+            text = _read(os.path.join(path, IGNORE_FILE), limit=2**20).decode("utf-8-sig", "surrogateescape")
+            ignored = (*ignored, (relative, _patterns(text.splitlines())))
+        files: list[str] = []
+        folders: list[str] = []
+        for name in sorted(kinds, key=os.fsencode):
+            if not name.startswith(".") and not _is_ignored(relative + name + "/" * kinds[name], ignored):
+                (folders if kinds[name] else files).append(name)
+        return cls(path, relative, ignored, files, folders)
+
+
+def _is_ignored(relative: str, ignored: tuple[tuple[str, GitIgnoreSpec], ...]) -> bool:
+    """As git does: the last matching pattern of the nearest file decides; `exclude` (the first) is above them all."""
+    for place, patterns in (ignored[0], *reversed(ignored[1:])):
+        verdict = patterns.check_file(relative[len(place) :]).include
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _file_item(
+    path: str, relative: str, found: os.stat_result, captions: _Captions, of_root: _Captions, *, follow: bool = False
+) -> Item:
+    name = os.path.basename(path)
+    notes = captions.find(name) or of_root.find(relative) or of_root.find(name) or _Notes()
+    return Item(
+        uri=file_uri(path),
+        name=shown(relative),
+        read=FileBytes(path, follow),
+        text=_joined(notes.captions or captions.sidecar(name)),
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        meta=notes.meta,
+    )
+
+
+@dataclass(slots=True)
+class _Notes:
+    captions: list[str] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+class _Captions:
+    """The captions kept in one folder. What cannot be understood is in `problems`; the rest counts."""
+
+    def __init__(self, folder: str, files: Sequence[str]) -> None:
+        self.problems: list[Skipped] = []
+        self._folder = folder
+        self._sidecars = frozenset(name for name in files if name.endswith(".txt"))
+        self._notes: dict[str, _Notes] = {}
+        for name in CAPTION_FILES:
+            if name in files:
+                rows = _jsonl_rows if name.endswith(".jsonl") else _csv_rows
+                try:
+                    self._take(rows(self._text(name)))
+                except Exception as error:  # csv, json and codecs raise many kinds
+                    self._report(name, error)
+
+    def find(self, name: str) -> _Notes | None:
+        return self._notes.get(_key(name)) if self._notes else None
+
+    def sidecar(self, name: str) -> list[str]:
+        """The lines of the .txt beside a picture, each a caption."""
+        beside = _sidecar(name)
+        if beside not in self._sidecars:
+            return []
+        try:
+            return self._text(beside).splitlines()[: 10 * MAX_CAPTIONS]
+        except (OSError, ValueError, BadMedia) as error:
+            self._report(beside, error)
+            return []
+
+    def _take(self, rows: Iterator[Mapping[str, Any]]) -> None:
+        for row in rows:
+            name, texts = row.get("file_name") or row.get("file"), row.get("text") or row.get("caption") or []
+            if not isinstance(name, str):
+                raise ValueError("a row without file_name or file")
+            notes = self._notes.setdefault(_key(name), _Notes(meta=_small(row)))
+            if len(notes.captions) < 10 * MAX_CAPTIONS:
+                notes.captions.extend([texts] if isinstance(texts, str) else texts)
+
+    def _text(self, name: str) -> str:
+        data = _read(os.path.join(self._folder, name), limit=MAX_BYTES)
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return data.decode("utf-16", "replace")
+        return data.decode("utf-8-sig", "replace").replace("\0", "")
+
+    def _report(self, name: str, error: Exception) -> None:
+        uri = file_uri(os.path.join(self._folder, name))
+        self.problems.append(Skipped(uri, SkipReason.UNREADABLE, f"captions not understood: {_say(error)}"))
+
+
+def _key(name: str) -> str:
+    """One spelling for the file names in caption files: `./a\\b.jpg` is `a/b.jpg`, accents composed."""
+    return unicodedata.normalize("NFC", name.strip().replace("\\", "/").removeprefix("./"))
+
+
+def _sidecar(name: str) -> str:
+    return os.path.splitext(name)[0] + ".txt"
+
+
+def _csv_rows(text: str) -> Iterator[Mapping[str, Any]]:
+    header = text.partition("\n")[0]
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    columns = [name.strip().lower() for name in next(lines, [])]
+    if not {"file_name", "file"} & set(columns):
+        raise ValueError(f"columns {columns[:20]}, expected file_name or file, and text or caption")
+    for line in lines:
+        row = dict(zip(columns, line, strict=False))  # a ragged row gives what it has
+        if row.get("file_name") or row.get("file"):
+            yield row
+
+
+def _jsonl_rows(text: str) -> Iterator[Mapping[str, Any]]:
+    bad = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict) and isinstance(row.get("file_name") or row.get("file"), str):
+            yield row
+        else:
+            bad.append(number)
+    if bad:
+        raise ValueError(f"{len(bad)} lines are not JSON objects with file_name or file, first line {bad[0]}")
+
+
+_CAPTION_COLUMNS = ("text", "caption", "captions", "sentences")
+_IMAGE_COLUMNS = ("image", "img", "picture", "jpg", "png", "bytes")
+
+
+def _small(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The other columns of a row, where they are plain and short."""
+    used = {"file", "file_name", *_CAPTION_COLUMNS}
+    plain = {_clean(k): _clean(v) if isinstance(v, str) else v for k, v in row.items() if k and k not in used}
+    return {
+        k: v
+        for k, v in plain.items()
+        if (isinstance(v, str) and 0 < len(v) <= MAX_META)
+        or (isinstance(v, bool | int) and abs(v) < 2**63)
+        or (isinstance(v, float) and math.isfinite(v))
+    }
+
+
+def _joined(captions: Iterable[Any]) -> str:
+    """Captions as one string, one a line, in order, without doubles; each at most MAX_CAPTION characters."""
+    kept = dict.fromkeys(_clean(text) for text in captions if isinstance(text, str))
+    return "\n".join([text for text in kept if text][:MAX_CAPTIONS])
+
+
+def _clean(text: str) -> str:
+    """On one line, valid Unicode, without NUL."""
+    short = text[: 4 * MAX_CAPTION].replace("\0", "").encode("utf-8", "replace").decode()
+    return " ".join(short.split())[:MAX_CAPTION]
+
+
+def _parquet_uri(path: str) -> str:
+    return "parquet:" + quote(os.fsencode(path))
+
+
+def _parquet_items(path: str) -> Iterator[Item | Skipped]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema: pa.Schema = file.schema_arrow
+    image = _image_column(schema)
+    simple = [f.name for f in schema if f.name not in (image, *_CAPTION_COLUMNS) and _is_simple(f.type)]
+    texts = [name for name in _CAPTION_COLUMNS if name in schema.names and name != image]
+    found, base = os.stat(path), shown(os.path.basename(path))
+    for number, row in _rows(path, [image, *texts, *simple]):
+        uri = f"{_parquet_uri(path)}#{number}"
+        cell = row.get(image)
+        data = cell.get("bytes") if isinstance(cell, dict) else cell
+        if not isinstance(data, bytes):
+            yield Skipped(uri, SkipReason.MISSING, row.get("", "") or "the row holds no image bytes")
+        elif not 0 < len(data) <= MAX_BYTES:
+            yield Skipped(uri, SkipReason.TOO_LARGE if data else SkipReason.EMPTY, f"{len(data):,} bytes", len(data))
+        else:
+            captions = [row[name] for name in texts if row[name]]
+            yield Item(
+                uri=uri,
+                name=f"{base}#{number}",
+                read=HeldBytes(data),
+                text=_joined(text for value in captions for text in ([value] if isinstance(value, str) else value)),
+                size=len(data),
+                mtime_ns=found.st_mtime_ns,
+                meta=_small({name: row[name] for name in simple}),
+                keep="original",
+            )
+
+
+def _rows(path: str, columns: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """(row number, values) in small batches; a value that cannot be had makes its row empty but for "": why."""
+    import pyarrow.parquet as pq
+
+    number = 0
+    with pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=16, columns=columns):
+            for row in range(batch.num_rows):
+                try:
+                    values = {name: batch.column(name)[row].as_py() for name in columns}
+                except (ValueError, OverflowError) as error:
+                    values = {"": _say(error)}
+                yield number, values
+                number += 1
+
+
+def _image_column(schema: pa.Schema) -> str:
+    fits = [f.name for f in schema if _holds_bytes(f.type)]
+    named = [name for name in _IMAGE_COLUMNS if name in fits] or fits
+    if (len(named) > 1 and named[0] not in _IMAGE_COLUMNS) or not named:
+        raise SourceError(
+            f"columns {schema.names[:20]}: {len(fits)} may be the image, expected one of bytes or {{bytes, path}}"
+        )
+    return str(named[0])
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    import pyarrow.types as types
+
+    if types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _is_simple(kind: pa.DataType) -> bool:
+    import pyarrow.types as types
+
+    tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string)
+    return any(test(kind) for test in tests)
+
+
+def _read(path: str, *, limit: int, follow: bool = False, check: bool = False) -> bytes:
+    """A whole regular file. O_NONBLOCK: what became a pipe since it was listed must not hang the run."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    with open(os.open(path, flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0))), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise BadMedia(SkipReason.UNREADABLE, "not a regular file")
+        head = file.read(media.HEAD)
+        if check:
+            media.check_head(head)
+        data = head + file.read(limit + 1 - len(head)) if found.st_size <= limit else b""
+    if found.st_size > limit or len(data) > limit:
+        raise BadMedia(SkipReason.TOO_LARGE, f"{found.st_size:,} bytes, more than {limit:,}")
+    return data
+
+
+def _is_plain(path: str) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
+def _say(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__}: {text}".replace("\n", " ").encode("utf-8", "replace").decode()[:200]
