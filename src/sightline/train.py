@@ -1,0 +1,295 @@
+"""Contrastive training of an image tower and a text tower, and their export as a model folder (DESIGN §4).
+
+Knows losses, a loop and a file layout; does not know data sets or architectures. torch is imported inside the
+functions, so that `import sightline.train` works without the extra `[train]`.
+
+    losses = fit(lambda share: contrastive_loss(image(x), text(y), scale=scale.exp()), parameters, steps=1000)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import MissingExtra, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PARITY = 0.9999  # smallest cosine between torch and ONNX Runtime that an export may have, on every probe row
+
+
+class ExportMismatch(ModelError):
+    """ONNX Runtime's vectors differ from torch's: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One finished training step: `share` is how much of the schedule is done, in [0, 1]."""
+
+    number: int
+    share: float
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, numpy and torch. Two runs agree only with the same torch, threads and machine class."""
+    torch = _torch()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def contrastive_loss(
+    image_vectors: Tensor,
+    text_vectors: Tensor,
+    *,
+    scale: Tensor | float,
+    same: Tensor | None = None,
+    more_texts: Tensor | None = None,
+    same_more: Tensor | None = None,
+) -> Tensor:
+    """InfoNCE in both directions (CLIP, arXiv:2103.00020); row i of both is a pair. Returns a scalar.
+
+    image_vectors, text_vectors (n, dim), of any length: they are normalised here. `same[i, j]` (n, n) bool marks
+    texts that also fit image i (duplicate captions, the same class): they are neither positives nor negatives.
+    `more_texts` (m, dim) are further negatives for the images, with `same_more` (n, m) like `same`.
+    """
+    torch = _torch()
+    functional = torch.nn.functional
+    images, texts = functional.normalize(image_vectors, dim=-1), functional.normalize(text_vectors, dim=-1)
+    logits = images @ texts.T * scale  # (n, n)
+    pairs = torch.eye(len(images), dtype=torch.bool)
+    if same is not None:
+        logits = logits.masked_fill(same & ~pairs, -math.inf)
+    to_texts = logits
+    if more_texts is not None:
+        more = images @ functional.normalize(more_texts, dim=-1).T * scale  # (n, m)
+        if same_more is not None:
+            more = more.masked_fill(same_more, -math.inf)
+        to_texts = torch.cat([logits, more], dim=1)
+    target = torch.arange(len(images))
+    loss: Tensor = (functional.cross_entropy(to_texts, target) + functional.cross_entropy(logits.T, target)) / 2
+    return loss
+
+
+def learning_rate_share(share: float, *, warmup: float = 0.03, floor: float = 0.01) -> float:
+    """A factor in (0, 1] at this `share` of the schedule: linear warm-up, then a half cosine down to `floor`."""
+    if share < warmup:
+        return max(share / warmup, floor)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup) / (1 - warmup))))
+
+
+def fit(
+    loss_at: Callable[[float], Tensor],
+    parameters: Iterable[nn.Parameter],
+    *,
+    steps: int,
+    seconds: float = math.inf,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.05,
+    warmup: float = 0.03,
+    clip: float = 1.0,
+    after_step: Callable[[Step], None] | None = None,
+) -> list[float]:
+    """AdamW down a warm-up and cosine schedule; returns the loss of every step.
+
+    `loss_at(share)` draws its own batch. The schedule ends after `steps` or `seconds`, whichever end is nearer.
+    Vectors (biases, norms, scales) are not decayed. Raises ModelError as soon as a loss is not finite.
+    """
+    torch = _torch()
+    every = [parameter for parameter in parameters if parameter.requires_grad]
+    groups = [
+        {"params": [parameter for parameter in every if parameter.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in every if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
+    losses: list[float] = []
+    begin = time.monotonic()
+    share = 0.0
+    while share < 1.0:
+        rate = learning_rate * learning_rate_share(share, warmup=warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = loss_at(share)
+        losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise ModelError(f"the loss became {losses[-1]} at step {len(losses)}", hint="lower the learning rate")
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(every, clip)
+        optimizer.step()
+        elapsed = time.monotonic() - begin
+        share = max(len(losses) / steps, elapsed / seconds)
+        if after_step is not None:
+            after_step(Step(len(losses), share, losses[-1], rate, elapsed))
+    return losses
+
+
+class Average:
+    """A slow copy of a module's parameters and buffers, moving by (1 - decay) a step; it ranks better than the last."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        self._steps = 0
+
+    def update(self, module: nn.Module) -> None:
+        self._steps += 1
+        decay = min(self.decay, (1 + self._steps) / (10 + self._steps))  # young averages forget faster
+        for name, value in module.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.state[name].lerp_(value.detach(), 1 - decay)
+            else:
+                self.state[name].copy_(value)
+
+
+def export_model_folder(
+    folder: Path,
+    *,
+    image_tower: nn.Module,
+    text_tower: nn.Module,
+    config: Mapping[str, Any],
+    preprocess: Mapping[str, Any],
+    tokenizer_json: str,
+    pad_token: str,
+    model: Mapping[str, Any],
+    half: bool = False,
+) -> None:
+    """Writes a whole model folder, or nothing: torch and ONNX Runtime must agree before `folder` is replaced.
+
+    config, preprocess and model become config.json, visual/preprocess_cfg.json and model.json. With `half` the
+    weights are stored as float16 and cast back when the graph is loaded (half the size, the same speed).
+    Raises ExportMismatch when a probe's cosine falls below PARITY.
+    """
+    torch = _torch()
+    size = int(config["vision_cfg"]["image_size"])
+    context, vocab = int(config["text_cfg"]["context_length"]), int(config["text_cfg"]["vocab_size"])
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(3, 3, size, size, generator=generator)
+    texts = torch.randint(0, vocab, (3, context), generator=generator).to(torch.int32)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as fresh:
+        new = Path(fresh) / "model"
+        towers = (("visual", image_tower, "image", images), ("textual", text_tower, "text", texts))
+        for part, tower, name, probe in towers:
+            (new / part).mkdir(parents=True)
+            export_onnx(tower, new / part / "model.onnx", name, probe)
+            if half:
+                store_as_half(new / part / "model.onnx")
+            check_parity(tower, new / part / "model.onnx", name, probe)
+        _write_json(new / "config.json", config)
+        _write_json(new / "visual" / "preprocess_cfg.json", preprocess)
+        (new / "textual" / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")
+        _write_json(new / "textual" / "tokenizer_config.json", {"pad_token": pad_token})
+        _write_json(new / "model.json", model)
+        if folder.exists():
+            shutil.rmtree(folder)
+        new.rename(folder)
+
+
+def export_onnx(tower: nn.Module, file: Path, name: str, probe: Tensor) -> None:
+    """One tower as one ONNX file: input `name` with a free first dimension, output `vectors`."""
+    torch = _torch()
+    tower.eval()
+    with _quiet("torch.onnx"):
+        torch.onnx.export(
+            tower,
+            (probe,),
+            str(file),
+            input_names=[name],
+            output_names=["vectors"],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def check_parity(tower: nn.Module, file: Path, name: str, probe: Tensor) -> float:
+    """Smallest cosine between torch and ONNX Runtime over the probe's rows, in one batch and one by one."""
+    import onnxruntime
+
+    torch = _torch()
+    tower.eval()
+    with torch.no_grad():
+        expected = tower(probe).numpy()
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    together = session.run(None, {name: probe.numpy()})[0]
+    alone = np.concatenate([session.run(None, {name: row[None]})[0] for row in probe.numpy()])
+    worst = min(_smallest_cosine(expected, together), _smallest_cosine(expected, alone))
+    if not worst >= PARITY:  # also refuses NaN
+        raise ExportMismatch(
+            f"{file.parent.name}/{file.name}: cosine to torch {worst:.6f}, at least {PARITY} is expected",
+            hint="nothing was written; check that the tower is in eval mode and free of randomness",
+        )
+    return worst
+
+
+def store_as_half(file: Path) -> None:
+    """Rewrites large float32 initialisers as float16 behind a Cast, which runtimes fold away at load."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph_file = onnx.load(str(file))
+    graph = graph_file.graph
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT or math.prod(weight.dims) < 1024:
+            continue
+        name = weight.name
+        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{name}.half")
+        weight.CopyFrom(half)
+        casts.append(onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT, name=f"{name}.cast"))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(graph_file)
+    onnx.save(graph_file, str(file))
+
+
+def _smallest_cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    return float(((left * right).sum(1) / lengths).min())
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """The exporter warns of its own old habits and of packages we do not use."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _write_json(file: Path, value: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("train", "training") from error
+    return torch
