@@ -42,7 +42,7 @@ class Pictures:
 
 
 def load(data: Path, cache: Path, name: str, split: str) -> Pictures:
-    """Pictures of `name` (flickr8k_train, flickr8k_dev, tiny_imagenet_32k, caltech101_80, streets) in `split` train | test.
+    """Pictures of set `name` (a parquet file's stem, or streets) in `split` train | test.
 
     Held out: street scenes whose seed % 5 < 2; a tenth of tiny-imagenet and caltech, by the checksum of the file name.
     """

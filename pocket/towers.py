@@ -32,7 +32,9 @@ class Block(nn.Module):
 class ImageTower(nn.Module):
     """(n, 3, S, S) normalised pixels -> (n, dim). Mean pooling sees the scene, max pooling the small thing in it."""
 
-    def __init__(self, dim: int, widths: tuple[int, ...] = (48, 96, 192, 384), depths: tuple[int, ...] = (1, 2, 2, 2)) -> None:
+    def __init__(
+        self, dim: int, widths: tuple[int, ...] = (48, 96, 192, 384), depths: tuple[int, ...] = (1, 2, 2, 2)
+    ) -> None:
         super().__init__()
         stem = widths[0]
         self.stem = nn.Sequential(
@@ -46,17 +48,23 @@ class ImageTower(nn.Module):
                 inner = width
         self.blocks = nn.Sequential(*blocks)
         self.small = nn.Linear(inner, inner)
-        self.out = nn.Linear(2 * inner, dim)
+        self.width = 2 * inner
+        self.out = nn.Linear(self.width, dim)
+
+    def features(self, image: Tensor) -> Tensor:
+        grid = self.blocks(self.stem(image))  # (n, width, S/32, S/32)
+        return torch.cat([grid.mean((2, 3)), self.small(grid.amax((2, 3)))], 1)  # (n, 2 width)
 
     def forward(self, image: Tensor) -> Tensor:
-        grid = self.blocks(self.stem(image))  # (n, width, S/32, S/32)
-        return self.out(torch.cat([grid.mean((2, 3)), self.small(grid.amax((2, 3)))], 1))
+        return self.out(self.features(image))
 
 
 class TextTower(nn.Module):
     """(n, context) int32 token ids, padded with `pad` -> (n, dim). The mean over real tokens; finite for none."""
 
-    def __init__(self, dim: int, *, vocab: int, context: int, pad: int, width: int = 256, layers: int = 2, heads: int = 4) -> None:
+    def __init__(
+        self, dim: int, *, vocab: int, context: int, pad: int, width: int = 256, layers: int = 2, heads: int = 4
+    ) -> None:
         super().__init__()
         self.pad, self.heads = pad, heads
         self.tokens = nn.Embedding(vocab, width)
@@ -69,7 +77,7 @@ class TextTower(nn.Module):
 
     def forward(self, text: Tensor) -> Tensor:
         real = (text != self.pad).to(self.places.dtype)  # (n, context)
-        x = self.tokens(text) + self.places
+        x = self.tokens(text) + self.places[: text.shape[1]]
         block = (1.0 - real)[:, None, None, :] * -1e4
         for layer in self.layers:
             x = layer(x, block)

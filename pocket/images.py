@@ -1,0 +1,208 @@
+"""Stage 2: the image tower, against the teacher's text vectors seen through one learnt linear map.
+
+Three losses over one mixed batch: captions (InfoNCE), class names (softmax over prompts) and what a street scene
+shows (one yes-or-no question an attribute, so that a hydrant of 20 pixels counts as much as the sky).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from data import Pictures, class_words
+from teacher import TEACHER_DIM, Teacher
+from texts import Texts
+from torch import Tensor, nn
+from torch.nn import functional as F
+from towers import ImageTower
+from words import street_attributes
+
+from sightline.train import contrastive_loss
+
+BATCH = {"flickr8k_train": 22, "streets": 10, "tiny_imagenet_32k": 24, "caltech101_80": 8}
+HEADS = 0.5  # weight of the plain classifiers on the tower's features: they learn faster than the text vectors
+BANK = 2048  # captions of other pictures that serve as further negatives
+ALIKE = 0.85  # captions whose teacher vectors are closer than this are not negatives of each other
+
+
+class ImageStage(nn.Module):
+    mean, std = (0.45, 0.44, 0.42), (0.26, 0.26, 0.27)
+
+    def __init__(self, sets: dict[str, Pictures], texts: Texts, teacher: Teacher, *, dim: int, seed: int) -> None:
+        super().__init__()
+        self.tower = ImageTower(dim).to(memory_format=torch.channels_last)
+        self.project = nn.Linear(TEACHER_DIM, dim, bias=False)
+        self._teacher = torch.from_numpy(teacher.vectors)
+        self.register_buffer("centre", self._teacher.mean(0))
+        with torch.no_grad():
+            self.project.weight.copy_(_half_whitening(self._teacher - self.centre, dim))
+        counts = {
+            "tiny": len(texts.classes["tiny"]),
+            "caltech": len(texts.classes["caltech"]),
+            "streets": len(texts.attributes),
+        }
+        self.heads = nn.ModuleDict({name: nn.Linear(self.tower.width, count) for name, count in counts.items()})
+        self.caption_scale = nn.Parameter(torch.tensor(14.0).log())
+        self.class_scale = nn.Parameter(torch.tensor(14.0).log())
+        self.attribute_scale = nn.Parameter(torch.tensor(10.0).log())
+        self.attribute_bias = nn.Parameter(torch.full((len(texts.attributes),), -2.0))
+        self._random = np.random.default_rng(seed)
+        self._pixels = {
+            name: torch.from_numpy(np.ascontiguousarray(pictures.pixels)) for name, pictures in sets.items()
+        }
+        self._captions = {
+            name: [teacher.rows(c) for c in sets[name].captions] for name in ("flickr8k_train", "streets")
+        }
+        self._sided = [["left" in c or "right" in c for c in captions] for captions in sets["streets"].captions]
+        bank = [(row, owner) for owner, rows in enumerate(self._captions["flickr8k_train"]) for row in rows]
+        bank += [(row, -1) for rows in self._captions["streets"] for row in rows]
+        self._bank = np.array(bank)
+        self._classes = {}
+        for name, short in (("tiny_imagenet_32k", "tiny"), ("caltech101_80", "caltech")):
+            index = {word: number for number, word in enumerate(texts.classes[short])}
+            labels = np.array([index[class_words(captions)[0]] for captions in sets[name].captions])
+            self._classes[name] = (labels, [teacher.rows(prompts) for prompts in texts.classes[short].values()])
+        self._phrases = [teacher.rows(phrases) for phrases in texts.attributes.values()]
+        self._scenes = [_Scene(record, list(texts.attributes)) for record in sets["streets"].scenes]
+        self._order: dict[str, list[int]] = {name: [] for name in BATCH}
+        self._running: dict[str, float] = {}
+
+    def loss(self, share: float, sizes: list[tuple[float, int]]) -> Tensor:
+        """One mixed batch at the side that `sizes` plans for this share of the training."""
+        side = [side for start, side in sizes if share >= start][-1]
+        rows = {name: self._draw(name, count) for name, count in BATCH.items()}
+        pixels, crops, flips = [], {}, {}
+        chosen = self._choose_captions(rows)
+        for name, picked in rows.items():
+            crops[name] = self._crops(len(picked), 0.5 if name != "tiny_imagenet_32k" else 0.6)
+            flips[name] = self._random.random(len(picked)) < 0.5
+            if name == "streets":
+                flips[name] &= ~np.array([self._sided[row][at] for row, at in zip(picked, chosen[name], strict=True)])
+            pixels.append(self._view(self._pixels[name][picked], crops[name], flips[name], side))
+        features = self.tower.features(torch.cat(pixels).contiguous(memory_format=torch.channels_last))
+        flickr, streets, tiny, caltech = F.normalize(self.tower.out(features), dim=-1).split(list(BATCH.values()))
+        _, plain_streets, plain_tiny, plain_caltech = features.split(list(BATCH.values()))
+        parts = {
+            "caption": self._caption_loss(torch.cat([flickr, streets]), rows, chosen),
+            "tiny": self._class_loss("tiny_imagenet_32k", tiny, plain_tiny, rows["tiny_imagenet_32k"]),
+            "caltech": 0.3 * self._class_loss("caltech101_80", caltech, plain_caltech, rows["caltech101_80"]),
+            "streets": 5.0 * self._attribute_loss(streets, plain_streets, rows["streets"], crops["streets"]),
+        }
+        for name, value in ((name, float(part.detach())) for name, part in parts.items()):
+            self._running[name] = 0.95 * self._running.get(name, value) + 0.05 * value
+        return torch.stack(list(parts.values())).sum()
+
+    def report(self) -> str:
+        return " ".join(f"{name} {value:.2f}" for name, value in self._running.items())
+
+    def text_targets(self, rows: Tensor) -> Tensor:
+        """Unit vectors (n, dim) where the texts of these teacher rows belong."""
+        return F.normalize(self._place(self._teacher[rows]), dim=-1)
+
+    def _place(self, teacher: Tensor) -> Tensor:
+        return self.project(teacher - self.centre)
+
+    def _caption_loss(self, vectors: Tensor, rows: dict[str, list[int]], chosen: dict[str, list[int]]) -> Tensor:
+        own = [
+            self._captions[name][row][at]
+            for name in ("flickr8k_train", "streets")
+            for row, at in zip(rows[name], chosen[name], strict=True)
+        ]
+        more = self._bank[self._random.integers(len(self._bank), size=BANK)]
+        own_teacher, more_teacher = self._teacher[own], self._teacher[more[:, 0]]
+        owners = torch.tensor(rows["flickr8k_train"] + [-2] * len(rows["streets"]))
+        return contrastive_loss(
+            vectors, self._place(own_teacher), scale=self.caption_scale.exp().clamp(max=100),
+            same=own_teacher @ own_teacher.T > ALIKE, more_texts=self._place(more_teacher),
+            same_more=(own_teacher @ more_teacher.T > ALIKE) | (owners[:, None] == torch.from_numpy(more[:, 1])),
+        )  # fmt: skip
+
+    def _class_loss(self, name: str, vectors: Tensor, features: Tensor, rows: list[int]) -> Tensor:
+        labels, prompts = self._classes[name]
+        picked = torch.tensor([options[self._random.integers(len(options))] for options in prompts])
+        logits = vectors @ self.text_targets(picked).T * self.class_scale.exp().clamp(max=100)
+        target, plain = torch.from_numpy(labels[rows]), self.heads[name.split("_")[0].rstrip("10")](features)
+        return F.cross_entropy(logits, target, label_smoothing=0.05) + HEADS * F.cross_entropy(plain, target)
+
+    def _attribute_loss(self, vectors: Tensor, features: Tensor, rows: list[int], crops: np.ndarray) -> Tensor:
+        first = self._random.random(len(self._phrases)) < 0.4
+        picked = torch.tensor(
+            [p[0] if f else p[self._random.integers(len(p))] for p, f in zip(self._phrases, first, strict=True)]
+        )
+        logits = vectors @ self.text_targets(picked).T * self.attribute_scale.exp() + self.attribute_bias
+        labels = np.stack([self._scenes[row].labels(crop) for row, crop in zip(rows, crops, strict=True)])
+        known = torch.from_numpy(labels >= 0)
+        target, plain = torch.from_numpy(labels.clip(0)), self.heads["streets"](features)
+        loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        loss = loss + HEADS * F.binary_cross_entropy_with_logits(plain, target, reduction="none")
+        return (loss * known).sum() / known.sum()
+
+    def _draw(self, name: str, count: int) -> list[int]:
+        """`count` rows, every picture once before any comes twice."""
+        while len(self._order[name]) < count:
+            self._order[name] += self._random.permutation(len(self._pixels[name])).tolist()
+        picked, self._order[name] = self._order[name][:count], self._order[name][count:]
+        return picked
+
+    def _choose_captions(self, rows: dict[str, list[int]]) -> dict[str, list[int]]:
+        return {
+            name: [int(self._random.integers(len(self._captions[name][row]))) for row in rows[name]]
+            for name in ("flickr8k_train", "streets")
+        }
+
+    def _crops(self, count: int, least: float) -> np.ndarray:
+        """(n, 4) left, top, right, bottom in [0, 1]; area from `least` to 1, aspect up to 4:3 either way."""
+        area, aspect = self._random.uniform(least, 1.0, count), np.exp(self._random.uniform(-0.15, 0.15, count))
+        width, height = np.minimum(np.sqrt(area) * aspect, 1), np.minimum(np.sqrt(area) / aspect, 1)
+        left, top = self._random.random(count) * (1 - width), self._random.random(count) * (1 - height)
+        return np.stack([left, top, left + width, top + height], 1)
+
+    def _view(self, pixels: Tensor, crops: np.ndarray, flips: np.ndarray, side: int) -> Tensor:
+        """uint8 (n, h, w, 3) -> normalised float (n, 3, side, side): crop, flip, a little other light."""
+        left, top, right, bottom = crops.T
+        theta = np.zeros((len(pixels), 2, 3), np.float32)
+        theta[:, 0, 0], theta[:, 0, 2] = (right - left) * np.where(flips, -1, 1), left + right - 1
+        theta[:, 1, 1], theta[:, 1, 2] = bottom - top, top + bottom - 1
+        fine = 2 if pixels.shape[1] > 1.3 * side else 1  # sample twice as fine, then average: no aliasing
+        grid = F.affine_grid(torch.from_numpy(theta), [len(pixels), 3, side * fine, side * fine], align_corners=False)
+        view = F.grid_sample(pixels.permute(0, 3, 1, 2).float() / 255, grid, padding_mode="border", align_corners=False)
+        view = F.avg_pool2d(view, fine) if fine > 1 else view
+        gain = torch.from_numpy(self._random.uniform(0.85, 1.15, (len(pixels), 1, 1, 1)).astype(np.float32))
+        shift = torch.from_numpy(self._random.uniform(-0.05, 0.05, (len(pixels), 1, 1, 1)).astype(np.float32))
+        return ((view * gain + shift).clamp(0, 1) - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[
+            :, None, None
+        ]
+
+
+def _half_whitening(vectors: Tensor, dim: int) -> Tensor:
+    """(dim, 384): the main axes of the texts, the strong ones damped, so that likenesses start spread out."""
+    values, axes = torch.linalg.eigh(vectors.T @ vectors / len(vectors))
+    return (axes[:, -dim:] * values[-dim:].clamp(min=1e-6) ** -0.25).T
+
+
+class _Scene:
+    """Which attributes a street scene has, and where the boxes of those are that can fall outside a crop."""
+
+    def __init__(self, record: dict, attributes: list[str]) -> None:
+        true = street_attributes(record)
+        self._whole = np.array([name in true for name in attributes], np.float32)
+        self._boxes: dict[int, list[list[float]]] = {}
+        for entity in record["entities"]:
+            names = [entity["tag"], f"{entity.get('colour_name')} {entity['tag']}"]
+            for name in names:
+                if name in attributes:
+                    self._boxes.setdefault(attributes.index(name), []).append(entity["box"])
+
+    def labels(self, crop: np.ndarray) -> np.ndarray:
+        """float32 (attributes,): 1 true, 0 false, -1 not to be asked because the crop cuts it off."""
+        labels = self._whole.copy()
+        for attribute, boxes in self._boxes.items():
+            if max(_inside(box, crop) for box in boxes) < 0.6:
+                labels[attribute] = -1
+        return labels
+
+
+def _inside(box: list[float], crop: np.ndarray) -> float:
+    """Share of the box's area that lies in the crop."""
+    width = min(box[2], crop[2]) - max(box[0], crop[0])
+    height = min(box[3], crop[3]) - max(box[1], crop[1])
+    return max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)

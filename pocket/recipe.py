@@ -1,0 +1,147 @@
+"""Trains pocket from nothing: `python pocket/recipe.py --data DIR --out FOLDER [--minutes 30]` (two CPU cores).
+
+Three stages, in order:
+1. the teacher reads every text once (teacher.py);
+2. the image tower learns to point where the teacher's vectors, through one learnt linear map, point;
+3. the text tower learns to say what teacher and map say together, so that the teacher can stay at home.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import torch
+from data import load
+from images import ImageStage
+from measure import measure
+from sentences import TextStage, train_tokenizer
+from teacher import Teacher
+from texts import gather
+
+from sightline.train import Average, Step, export_model_folder, fit, seed_everything
+
+DIM, CONTEXT, VOCAB, SIZE = 256, 32, 6000, 128
+DATA_SETS = ("flickr8k_train", "streets", "tiny_imagenet_32k", "caltech101_80")
+
+
+def main() -> None:
+    options = _options()
+    seed_everything(options.seed)
+    torch.set_num_threads(options.threads)
+    begin = time.monotonic()
+    sets = {name: load(options.data, options.cache, name, "train") for name in DATA_SETS}
+    texts = gather(*(sets[name] for name in DATA_SETS), seed=options.seed)
+    teacher = Teacher(texts.all(), options.cache)
+    say(f"{len(teacher.texts)} texts, {len(texts.attributes)} attributes, {time.monotonic() - begin:.0f} s")
+
+    images = ImageStage(sets, texts, teacher, dim=DIM, seed=options.seed)
+    if options.start:
+        images.load_state_dict(torch.load(options.start, weights_only=True), strict=True)
+    average = Average(images, 0.995)
+
+    def after_image_step(step: Step) -> None:
+        average.update(images)
+        if step.number % 25 == 0:
+            say(f"image {step.number} {step.share:.3f} loss {step.loss:.3f} {images.report()} {step.seconds:.0f} s")
+
+    share = 0.8 if options.text_minutes is None else 1 - options.text_minutes / options.minutes
+    losses = fit(
+        lambda done: images.loss(done, options.sizes), images.parameters(), steps=options.steps,
+        seconds=options.minutes * 60 * share, learning_rate=options.rate, after_step=after_image_step,
+    )  # fmt: skip
+    images.load_state_dict(average.state)
+    torch.save(images.state_dict(), options.cache / "images.pt")
+
+    tokenizer = train_tokenizer(teacher.texts, VOCAB)
+    sentences = TextStage(teacher, images, tokenizer, dim=DIM, context=CONTEXT, rng=random.Random(options.seed))
+    if options.start_text:
+        sentences.tower.load_state_dict(torch.load(options.start_text, weights_only=True), strict=False)
+
+    def after_text_step(step: Step) -> None:
+        if step.number % 100 == 0:
+            cosine = f"cosine {sentences.cosine:.3f}"
+            say(f"text {step.number} {step.share:.3f} loss {step.loss:.3f} {cosine} {step.seconds:.0f} s")
+
+    text_losses = fit(
+        sentences.loss, sentences.tower.parameters(), steps=options.steps * 10,
+        seconds=options.minutes * 60 * (1 - share), learning_rate=1.5e-3, after_step=after_text_step,
+    )  # fmt: skip
+    torch.save(sentences.tower.state_dict(), options.cache / "sentences.pt")
+
+    config = {
+        "embed_dim": DIM,
+        "vision_cfg": {"image_size": SIZE},
+        "text_cfg": {"context_length": CONTEXT, "vocab_size": tokenizer.get_vocab_size(), "tokenizer_kwargs": {}},
+    }
+    preprocess = {
+        "size": [SIZE, SIZE], "mean": list(images.mean), "std": list(images.std),
+        "interpolation": "bicubic", "resize_mode": "squash",
+    }  # fmt: skip
+    training = {
+        "command": "python pocket/recipe.py " + shlex.join(_public(sys.argv[1:])),
+        "seed": options.seed, "data": list(DATA_SETS), "torch": torch.__version__,
+        "image_steps": len(losses), "image_loss": round(sum(losses[-50:]) / len(losses[-50:]), 4),
+        "text_steps": len(text_losses), "text_cosine": round(sentences.cosine, 4),
+        "seconds": round(time.monotonic() - begin),
+    }  # fmt: skip
+    card = json.loads((Path(__file__).parent / "card.json").read_text())
+    images.tower.to(memory_format=torch.contiguous_format)
+    export_model_folder(
+        options.out, image_tower=images.tower, text_tower=sentences.tower, config=config, preprocess=preprocess,
+        tokenizer_json=tokenizer.to_str(pretty=False), pad_token="[PAD]", half=True,  # noqa: S106
+        model={**card, "training": training},
+    )  # fmt: skip
+    quality = measure(options.out, options.data, options.cache, threads=options.threads)
+    (options.out / "model.json").write_text(
+        json.dumps({**card, "training": training, "quality": quality}, indent=2) + "\n"
+    )
+    say(json.dumps(quality, indent=1))
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _public(arguments: list[str]) -> list[str]:
+    """The command line without this machine's folders: the value of a folder flag becomes its name in capitals."""
+    hidden = {
+        "--data": "DIR",
+        "--out": "FOLDER",
+        "--cache": "CACHE",
+        "--start": "CHECKPOINT",
+        "--start-text": "CHECKPOINT",
+    }
+    return [hidden.get(before, value) for before, value in zip(["", *arguments], arguments, strict=False)]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="holds train/*.parquet and data/streets")
+    parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".cache/pocket"), help="decoded pictures and teacher vectors"
+    )
+    parser.add_argument("--minutes", type=float, default=30.0, help="of training, both towers together")
+    parser.add_argument("--text-minutes", type=float, help="of these for the text tower (default a fifth)")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="stop the image tower here if that comes first")
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate of the image tower")
+    parser.add_argument("--sizes", type=_sizes, default="0:64,0.4:96,0.75:128", help="share of training : picture side")
+    parser.add_argument("--start", type=Path, help="an images.pt to go on from")
+    parser.add_argument("--start-text", type=Path, help="a sentences.pt to go on from")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _sizes(text: str) -> list[tuple[float, int]]:
+    return [(float(share), int(side)) for share, side in (part.split(":") for part in text.split(","))]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Stage 3: our own tokenizer and the text tower, which learns where teacher and linear map put every text."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from images import ImageStage
+from teacher import Teacher
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor
+from torch.nn import functional as F
+from towers import TextTower
+from words import misspell
+
+from sightline.train import contrastive_loss
+
+BATCH, CHUNK = 384, 128
+
+
+def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
+    """WordPiece over our own texts; lower case, no accents, no punctuation; unknown words fall apart into letters."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=64))  # noqa: S106
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\p{L}\p{N}]+"), "removed")
+    letters = list("abcdefghijklmnopqrstuvwxyz0123456789")
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab, min_frequency=3, special_tokens=["[PAD]", "[UNK]"],
+        initial_alphabet=[*letters, *(f"##{letter}" for letter in letters)], limit_alphabet=80, show_progress=False,
+    )  # fmt: skip
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+class TextStage:
+    def __init__(
+        self, teacher: Teacher, images: ImageStage, tokenizer: Tokenizer, *, dim: int, context: int, rng: random.Random
+    ) -> None:
+        self.tower = TextTower(
+            dim, vocab=tokenizer.get_vocab_size(), context=context, pad=tokenizer.token_to_id("[PAD]")
+        )
+        self.cosine = 0.0  # running mean of the cosine to the target
+        self._texts, self._tokenizer, self._context, self._rng = teacher.texts, tokenizer, context, rng
+        self._short = [row for row, text in enumerate(teacher.texts) if len(text.split()) <= 6]
+        with torch.no_grad():
+            self._targets = images.text_targets(torch.arange(len(teacher.texts)))  # (n, dim)
+
+    def loss(self, share: float) -> Tensor:
+        """Cosine to the target, and nearer to it than to other texts' targets. Half of the texts are short."""
+        rows = [
+            self._rng.choice(self._short) if self._rng.random() < 0.5 else self._rng.randrange(len(self._texts))
+            for _ in range(BATCH)
+        ]
+        tokens = [self._tokenizer.encode(self._text(row)).ids[: self._context] or [0] for row in rows]
+        order = sorted(range(BATCH), key=lambda at: len(tokens[at]))
+        vectors = []
+        for start in range(0, BATCH, CHUNK):  # texts of like length together: less padding
+            part = [tokens[at] for at in order[start : start + CHUNK]]
+            longest = max(map(len, part))
+            vectors.append(self.tower(torch.tensor([ids + [0] * (longest - len(ids)) for ids in part])))
+        made, target = torch.cat(vectors), self._targets[[rows[at] for at in order]]
+        cosine = F.cosine_similarity(made, target).mean()
+        self.cosine += 0.02 * (float(cosine) - self.cosine)
+        return 4 * (1 - cosine) + 0.25 * contrastive_loss(made, target, scale=20.0, same=target @ target.T > 0.95)
+
+    def _text(self, row: int) -> str:
+        text = self._texts[row]
+        if self._rng.random() < 0.1:
+            words = text.split()
+            at = self._rng.randrange(len(words))
+            words[at] = misspell(words[at], self._rng)
+            text = " ".join(words)
+        return text
