@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.util import find_spec
 
 import numpy as np
 from PIL import Image
 
 from sightline.errors import BadMedia
 from sightline.schema import SkipReason
+from sightline.signatures import FORMATS, HEAD, PNG, check_head, has_heif
 
 MAX_PIXELS = 89_478_485
 MAX_ASPECT = 100
@@ -29,10 +29,6 @@ MAX_FRAMES = 64
 MAX_SCANS = 100
 PREVIEW = 1024
 THUMBNAIL = 256
-HEAD = 512
-"""Bytes from the start of a file that `sniff` wants to see; it works with fewer."""
-
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO", "PPM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +63,6 @@ def decode(data: bytes, *, target: int | None = None, longest: int | None = None
         raise BadMedia(SkipReason.TOO_LARGE, _say(error)) from error
     except Exception as error:  # Pillow lets ValueError, TypeError, SyntaxError, struct.error… out of bad files
         raise BadMedia(SkipReason.UNDECODABLE, _say(error)) from error
-
-
-def check_head(head: bytes) -> None:
-    """Raises BadMedia when `sniff(head)` has something against it."""
-    refused = sniff(head)
-    if refused is not None:
-        hint = "pip install 'sightline[heic]'" if _is_heif(head) else ""
-        raise BadMedia(refused, f"{_SEEN[refused]}; allowed are {', '.join(_FORMATS)}", hint=hint)
-
-
-def sniff(head: bytes) -> SkipReason | None:
-    """None when `head`, the first bytes of a file (64 or more, better HEAD), may begin an allowed picture.
-
-    Otherwise the reason why not. Told by content alone: a suffix proves nothing.
-    """
-    if not head:
-        return SkipReason.EMPTY
-    for offset, magic, verdict in _SIGNATURES:
-        if head.startswith(magic, offset):
-            return verdict
-    if head[4:8] == b"ftyp":
-        return _sniff_ftyp(head)
-    if len(head) > 3 and head[:1] == b"P" and head[1:2] in b"1234567fFy" and head[2:3].isspace():
-        return None
-    if head[:2] == b"\xff\xf1" or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
-        return SkipReason.UNSUPPORTED_MODALITY  # AAC or MPEG audio frame
-    if len(head) > 188 and head[0] == head[188] == 0x47:
-        return SkipReason.UNSUPPORTED_MODALITY  # MPEG transport stream
-    if b"%PDF-" in head or re.search(rb"<svg[\s>:]", head, re.IGNORECASE):
-        return SkipReason.FORMAT_NOT_ALLOWED
-    return SkipReason.NOT_AN_IMAGE
 
 
 def jpeg(image: Image.Image, *, longest: int, quality: int = 85) -> bytes:
@@ -164,7 +129,7 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=_formats())
     except ValueError as error:
         # Pillow gives a PNG up for more than 1 MB of packed text or colour profile: neither is wanted
-        if not data.startswith(_PNG) or "Decompressed data too large" not in str(error):
+        if not data.startswith(PNG) or "Decompressed data too large" not in str(error):
             raise
     return Image.open(io.BytesIO(_without_text(data)), formats=_formats())
 
@@ -174,24 +139,16 @@ def _formats() -> tuple[str, ...]:
     # imported here so that Image.open never falls back to loading every plugin of Pillow
     from PIL import AvifImagePlugin, IcoImagePlugin, Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
-    if not _heif():
-        return _FORMATS
+    if not has_heif():
+        return FORMATS
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    return (*_FORMATS, "HEIF")
-
-
-@cache
-def _heif() -> bool:
-    return find_spec("pillow_heif") is not None
-
-
-_PNG = b"\x89PNG\r\n\x1a\n"
+    return (*FORMATS, "HEIF")
 
 
 def _without_text(png: bytes) -> bytes:
-    kept, at = [_PNG], len(_PNG)
+    kept, at = [PNG], len(PNG)
     while at + 8 <= len(png):
         end = at + 12 + int.from_bytes(png[at : at + 4])
         if png[at + 4 : at + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
@@ -356,82 +313,6 @@ def _levels(image: Image.Image) -> Image.Image:
         grey = np.where(np.asarray(image) == key, np.uint8(255), grey)
     return Image.fromarray(grey)
 
-
-def _sniff_ftyp(head: bytes) -> SkipReason | None:
-    size = min(max(int.from_bytes(head[:4]), 16), len(head))
-    brands = {head[at : at + 4] for at in (8, *range(16, size, 4))}
-    if brands & {b"avif", b"avis"}:
-        return None
-    if _is_heif(head):
-        return None if _heif() else SkipReason.FORMAT_NOT_ALLOWED
-    return SkipReason.FORMAT_NOT_ALLOWED if head[8:11] in (b"crx", b"jxl") else SkipReason.UNSUPPORTED_MODALITY
-
-
-def _is_heif(head: bytes) -> bool:
-    brands = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-    return head[4:8] == b"ftyp" and head[8:12] in brands
-
-
-_FORBIDDEN = SkipReason.FORMAT_NOT_ALLOWED
-_ELSEWHERE = SkipReason.UNSUPPORTED_MODALITY
-_SIGNATURES: tuple[tuple[int, bytes, SkipReason | None], ...] = (
-    (0, b"\xff\xd8\xff", None),
-    (0, _PNG, None),
-    (0, b"GIF87a", None),
-    (0, b"GIF89a", None),
-    (8, b"WEBP", None),
-    (0, b"BM", None),
-    (0, b"II*\0", None),
-    (0, b"MM\0*", None),
-    (0, b"II+\0", None),
-    (0, b"MM\0+", None),
-    (0, b"\0\0\x01\0", None),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", None),
-    (0, b"\xff\x4f\xff\x51", None),
-    (0, b"%PDF", _FORBIDDEN),
-    (0, b"%!PS", _FORBIDDEN),
-    (0, b"\xc5\xd0\xd3\xc6", _FORBIDDEN),  # EPS with a preview
-    (0, b"8BPS", _FORBIDDEN),  # Photoshop
-    (0, b"gimp xcf", _FORBIDDEN),
-    (0, b"\xff\x0a", _FORBIDDEN),  # JPEG XL
-    (4, b"JXL \r\n\x87\n", _FORBIDDEN),
-    (0, b"\0\0\x02\0", _FORBIDDEN),  # cursor
-    (0, b"DDS ", _FORBIDDEN),
-    (0, b"qoif", _FORBIDDEN),
-    (0, b"icns", _FORBIDDEN),
-    (0, b"\x76\x2f\x31\x01", _FORBIDDEN),  # OpenEXR
-    (0, b"#?RADIANCE", _FORBIDDEN),
-    (0, b"SIMPLE  =", _FORBIDDEN),  # FITS
-    (0, b"\xd7\xcd\xc6\x9a", _FORBIDDEN),  # WMF
-    (40, b" EMF", _FORBIDDEN),
-    (0, b"FUJIFILMCCD-RAW", _FORBIDDEN),
-    (0, b"IIU\0", _FORBIDDEN),  # raw of Panasonic
-    (0, b"IIRO", _FORBIDDEN),  # raw of Olympus
-    (0, b"FOVb", _FORBIDDEN),
-    (8, b"AVI ", _ELSEWHERE),
-    (8, b"WAVE", _ELSEWHERE),
-    (8, b"AIFF", _ELSEWHERE),
-    (8, b"AIFC", _ELSEWHERE),
-    (0, b"\x1a\x45\xdf\xa3", _ELSEWHERE),  # Matroska, WebM
-    (0, b"OggS", _ELSEWHERE),
-    (0, b"fLaC", _ELSEWHERE),
-    (0, b"ID3", _ELSEWHERE),
-    (0, b"FLV\x01", _ELSEWHERE),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _ELSEWHERE),  # WMV, WMA
-    (0, b"\0\0\x01\xba", _ELSEWHERE),  # MPEG
-    (0, b"\0\0\x01\xb3", _ELSEWHERE),
-    (0, b"MThd", _ELSEWHERE),
-    (0, b"#!AMR", _ELSEWHERE),
-    (0, b".snd", _ELSEWHERE),
-    (0, b"wvpk", _ELSEWHERE),
-    *((4, atom, _ELSEWHERE) for atom in (b"moov", b"mdat", b"wide", b"skip", b"free", b"pnot")),  # QuickTime
-)
-_SEEN = {
-    SkipReason.EMPTY: "no bytes at all",
-    SkipReason.FORMAT_NOT_ALLOWED: "the content is a document, drawing, raw picture or other format",
-    SkipReason.UNSUPPORTED_MODALITY: "the content is video or sound",
-    SkipReason.NOT_AN_IMAGE: "the content is no known kind of picture",
-}
 
 _HUSHED = r"PIL\b"
 _HUSH = threading.Lock()

@@ -7,26 +7,22 @@ open at the moment and one folder's captions, never the whole list.
 
 from __future__ import annotations
 
-import csv
 import glob
 import importlib.resources
-import io
 import json
-import math
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import quote, unquote_to_bytes
 
 from pathspec import GitIgnoreSpec
 
-from sightline import media
-from sightline.errors import BadMedia, SourceError
+from sightline import signatures
+from sightline.captions import CAPTION_COLUMNS, CAPTION_FILES, Captions, Notes, joined, sidecar_name, small
+from sightline.errors import BadMedia, SourceError, UsageError
 from sightline.schema import Item, Skipped, SkipReason
 
 if TYPE_CHECKING:
@@ -34,10 +30,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 2**20
 """A larger file is `too_large`, unread."""
-MAX_CAPTION = 10_000
-MAX_CAPTIONS = 100
-MAX_META = 1_000
-CAPTION_FILES = ("captions.csv", "metadata.csv", "metadata.jsonl")
 IGNORE_FILE = ".sightlineignore"
 
 _KINDS = "a folder, a file, parquet:GLOB, streets, streets:train or streets:test"
@@ -83,7 +75,7 @@ def open_source(spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Seque
             name = path_of(name)
     path = os.path.abspath(os.path.expanduser(name))
     if os.path.isdir(path):
-        return Folder(path, _patterns(exclude))
+        return Folder(path, _excluded(exclude))
     if os.path.lexists(path):
         return File(path)
     if isinstance(spec, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
@@ -162,14 +154,15 @@ class File:
 
     def __iter__(self) -> Iterator[Item | Skipped]:
         parent, name = os.path.split(self.path)
-        beside = [n for n in (*CAPTION_FILES, _sidecar(name)) if _is_plain(os.path.join(parent, n))]
-        captions = _Captions(parent, beside)
-        yield from captions.problems
+        beside = [n for n in (*CAPTION_FILES, sidecar_name(name)) if _is_plain(os.path.join(parent, n))]
+        captions = _captions(parent, beside)
+        yield from _problems(parent, captions)
         try:
             found = os.stat(self.path)
         except OSError as error:
             raise SourceError(f"{shown(self.path)}: {error.strerror}", hint="check the path and its rights") from error
         yield _file_item(self.path, name, found, captions, captions, follow=True)
+        yield from _problems(parent, captions)
 
 
 @dataclass(slots=True)
@@ -186,7 +179,7 @@ class Folder:
 
     @property
     def roots(self) -> tuple[str, ...]:
-        return (file_uri(self.path).rstrip("/") + "/",)
+        return (file_uri(self.path).removesuffix("/") + "/",)
 
     def __iter__(self) -> Iterator[Item | Skipped]:
         hint = "put pictures into it, or look at .sightlineignore and --exclude: hidden files and links are left out"
@@ -196,10 +189,10 @@ class Folder:
         self.unlisted.clear()
         try:
             root = _Listed.of(self.path, "", (("", self.exclude),))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, BadMedia) as error:
             raise SourceError(f"{shown(self.path)} cannot be listed: {_say(error)}", hint="check its rights") from error
-        of_root = _Captions(self.path, root.files)
-        yield from of_root.problems
+        of_root = _captions(self.path, root.files)
+        yield from _problems(self.path, of_root)
         yield from self._files(root, of_root, of_root)
         stack = [(root, iter(root.folders))]
         while stack:
@@ -213,16 +206,16 @@ class Folder:
                 listed = _Listed.of(path, f"{above.relative}{name}/", above.ignored)
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, BadMedia) as error:
                 self.unlisted.append(file_uri(path))
                 yield Skipped(file_uri(path), SkipReason.UNREADABLE, f"the folder cannot be listed: {_say(error)}")
                 continue
-            captions = _Captions(path, listed.files)
-            yield from captions.problems
+            captions = _captions(path, listed.files)
+            yield from _problems(path, captions)
             yield from self._files(listed, captions, of_root)
             stack.append((listed, iter(listed.folders)))
 
-    def _files(self, listed: _Listed, captions: _Captions, of_root: _Captions) -> Iterator[Item | Skipped]:
+    def _files(self, listed: _Listed, captions: Captions, of_root: Captions) -> Iterator[Item | Skipped]:
         stems = {os.path.splitext(name)[0] for name in listed.files if not name.endswith(".txt")}
         for name in listed.files:
             if name in CAPTION_FILES or (name.endswith(".txt") and name[:-4] in stems):
@@ -243,6 +236,7 @@ class Folder:
                 )
             else:
                 yield _file_item(path, listed.relative + name, found, captions, of_root)
+                yield from _problems(listed.path, captions)
 
 
 @dataclass(slots=True)
@@ -297,9 +291,8 @@ class Streets:
             bundled = importlib.resources.files("sightline") / "data" / "streets" / f"{split}.parquet"
             if not bundled.is_file():
                 raise SourceError(f"the bundled file streets/{split}.parquet is missing", hint="reinstall sightline")
-            with ExitStack() as held:
-                path = str(held.enter_context(importlib.resources.as_file(bundled)))
-                for _, row in _rows(path, ["image", "captions", "entities", "scene", "seed"]):
+            with importlib.resources.as_file(bundled) as path:
+                for _, row in _rows(str(path), ["image", "captions", "entities", "scene", "seed"]):
                     yield _street(row, split)
 
 
@@ -311,7 +304,7 @@ def _street(row: Mapping[str, Any], split: str) -> Item:
         uri=f"streets:{row['seed']}",
         name=f"streets/{row['seed']}.jpg",
         read=HeldBytes(data),
-        text=_joined(row["captions"]),
+        text=joined(row["captions"]),
         size=len(data),
         meta={
             "split": split,
@@ -330,8 +323,13 @@ def _not_empty(entries: Iterator[Item | Skipped], what: str, hint: str) -> Itera
     yield from entries
 
 
-def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(lines)
+def _excluded(patterns: Sequence[str]) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise UsageError(
+            f"exclude {list(patterns)}: {error}", hint="patterns are as in .gitignore: '*.png', 'old/'"
+        ) from error
 
 
 def _matching(pattern: str) -> tuple[str, ...]:
@@ -361,7 +359,7 @@ class _Listed:
             kinds = {e.name: e.is_dir(follow_symlinks=False) for e in entries if not e.is_symlink()}
         if kinds.get(IGNORE_FILE) is False:
             text = _read(os.path.join(path, IGNORE_FILE), limit=2**20).decode("utf-8-sig", "surrogateescape")
-            ignored = (*ignored, (relative, _patterns(text.splitlines())))
+            ignored = (*ignored, (relative, GitIgnoreSpec.from_lines(text.splitlines())))
         files: list[str] = []
         folders: list[str] = []
         for name in sorted(kinds, key=os.fsencode):
@@ -379,143 +377,34 @@ def _is_ignored(relative: str, ignored: tuple[tuple[str, GitIgnoreSpec], ...]) -
     return False
 
 
+def _captions(folder: str, files: Sequence[str]) -> Captions:
+    return Captions(files, lambda name, limit: _read(os.path.join(folder, name), limit=limit))
+
+
+def _problems(folder: str, captions: Captions) -> Iterator[Skipped]:
+    """What could not be understood since the last call."""
+    while captions.problems:
+        name, why = captions.problems.popitem()
+        yield Skipped(file_uri(os.path.join(folder, name)), SkipReason.UNREADABLE, why)
+
+
 def _file_item(
-    path: str, relative: str, found: os.stat_result, captions: _Captions, of_root: _Captions, *, follow: bool = False
+    path: str, relative: str, found: os.stat_result, captions: Captions, of_root: Captions, *, follow: bool = False
 ) -> Item:
     name = os.path.basename(path)
-    notes = captions.find(name) or of_root.find(relative) or of_root.find(name) or _Notes()
+    notes = captions.find(name) or of_root.find(relative) or of_root.find(name) or Notes()
     return Item(
         uri=file_uri(path),
         name=shown(relative),
         read=FileBytes(path, follow),
-        text=_joined(notes.captions or captions.sidecar(name)),
+        text=joined(notes.captions or captions.sidecar(name)),
         size=found.st_size,
         mtime_ns=found.st_mtime_ns,
         meta=notes.meta,
     )
 
 
-@dataclass(slots=True)
-class _Notes:
-    captions: list[str] = field(default_factory=list)
-    meta: dict[str, Any] = field(default_factory=dict)
-
-
-class _Captions:
-    """The captions kept in one folder. What cannot be understood is in `problems`; the rest counts."""
-
-    def __init__(self, folder: str, files: Sequence[str]) -> None:
-        self.problems: list[Skipped] = []
-        self._folder = folder
-        self._sidecars = frozenset(name for name in files if name.endswith(".txt"))
-        self._notes: dict[str, _Notes] = {}
-        for name in CAPTION_FILES:
-            if name in files:
-                rows = _jsonl_rows if name.endswith(".jsonl") else _csv_rows
-                try:
-                    self._take(rows(self._text(name)))
-                except Exception as error:  # csv, json and codecs raise many kinds
-                    self._report(name, error)
-
-    def find(self, name: str) -> _Notes | None:
-        return self._notes.get(_key(name)) if self._notes else None
-
-    def sidecar(self, name: str) -> list[str]:
-        """The lines of the .txt beside a picture, each a caption."""
-        beside = _sidecar(name)
-        if beside not in self._sidecars:
-            return []
-        try:
-            return self._text(beside).splitlines()[: 10 * MAX_CAPTIONS]
-        except (OSError, ValueError, BadMedia) as error:
-            self._report(beside, error)
-            return []
-
-    def _take(self, rows: Iterator[Mapping[str, Any]]) -> None:
-        for row in rows:
-            name, texts = row.get("file_name") or row.get("file"), row.get("text") or row.get("caption") or []
-            if not isinstance(name, str):
-                raise ValueError("a row without file_name or file")
-            notes = self._notes.setdefault(_key(name), _Notes(meta=_small(row)))
-            if len(notes.captions) < 10 * MAX_CAPTIONS:
-                notes.captions.extend([texts] if isinstance(texts, str) else texts)
-
-    def _text(self, name: str) -> str:
-        data = _read(os.path.join(self._folder, name), limit=MAX_BYTES)
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16", "replace")
-        return data.decode("utf-8-sig", "replace").replace("\0", "")
-
-    def _report(self, name: str, error: Exception) -> None:
-        uri = file_uri(os.path.join(self._folder, name))
-        self.problems.append(Skipped(uri, SkipReason.UNREADABLE, f"captions not understood: {_say(error)}"))
-
-
-def _key(name: str) -> str:
-    """One spelling for the file names in caption files: `./a\\b.jpg` is `a/b.jpg`, accents composed."""
-    return unicodedata.normalize("NFC", name.strip().replace("\\", "/").removeprefix("./"))
-
-
-def _sidecar(name: str) -> str:
-    return os.path.splitext(name)[0] + ".txt"
-
-
-def _csv_rows(text: str) -> Iterator[Mapping[str, Any]]:
-    header = text.partition("\n")[0]
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    columns = [name.strip().lower() for name in next(lines, [])]
-    if not {"file_name", "file"} & set(columns):
-        raise ValueError(f"columns {columns[:20]}, expected file_name or file, and text or caption")
-    for line in lines:
-        row = dict(zip(columns, line, strict=False))  # a ragged row gives what it has
-        if row.get("file_name") or row.get("file"):
-            yield row
-
-
-def _jsonl_rows(text: str) -> Iterator[Mapping[str, Any]]:
-    bad = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict) and isinstance(row.get("file_name") or row.get("file"), str):
-            yield row
-        else:
-            bad.append(number)
-    if bad:
-        raise ValueError(f"{len(bad)} lines are not JSON objects with file_name or file, first line {bad[0]}")
-
-
-_CAPTION_COLUMNS = ("text", "caption", "captions", "sentences")
 _IMAGE_COLUMNS = ("image", "img", "picture", "jpg", "png", "bytes")
-
-
-def _small(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The other columns of a row, where they are plain and short."""
-    used = {"file", "file_name", *_CAPTION_COLUMNS}
-    plain = {_clean(k): _clean(v) if isinstance(v, str) else v for k, v in row.items() if k and k not in used}
-    return {
-        k: v
-        for k, v in plain.items()
-        if (isinstance(v, str) and 0 < len(v) <= MAX_META)
-        or (isinstance(v, bool | int) and abs(v) < 2**63)
-        or (isinstance(v, float) and math.isfinite(v))
-    }
-
-
-def _joined(captions: Iterable[Any]) -> str:
-    """Captions as one string, one a line, in order, without doubles; each at most MAX_CAPTION characters."""
-    kept = dict.fromkeys(_clean(text) for text in captions if isinstance(text, str))
-    return "\n".join([text for text in kept if text][:MAX_CAPTIONS])
-
-
-def _clean(text: str) -> str:
-    """On one line, valid Unicode, without NUL."""
-    short = text[: 4 * MAX_CAPTION].replace("\0", "").encode("utf-8", "replace").decode()
-    return " ".join(short.split())[:MAX_CAPTION]
 
 
 def _parquet_uri(path: str) -> str:
@@ -528,8 +417,8 @@ def _parquet_items(path: str) -> Iterator[Item | Skipped]:
     with pq.ParquetFile(path) as file:
         schema: pa.Schema = file.schema_arrow
     image = _image_column(schema)
-    simple = [f.name for f in schema if f.name not in (image, *_CAPTION_COLUMNS) and _is_simple(f.type)]
-    texts = [name for name in _CAPTION_COLUMNS if name in schema.names and name != image]
+    simple = [f.name for f in schema if f.name not in (image, *CAPTION_COLUMNS) and _is_simple(f.type)]
+    texts = [name for name in CAPTION_COLUMNS if name in schema.names and name != image]
     found, base = os.stat(path), shown(os.path.basename(path))
     for number, row in _rows(path, [image, *texts, *simple]):
         uri = f"{_parquet_uri(path)}#{number}"
@@ -545,10 +434,10 @@ def _parquet_items(path: str) -> Iterator[Item | Skipped]:
                 uri=uri,
                 name=f"{base}#{number}",
                 read=HeldBytes(data),
-                text=_joined(text for value in captions for text in ([value] if isinstance(value, str) else value)),
+                text=joined(text for value in captions for text in ([value] if isinstance(value, str) else value)),
                 size=len(data),
                 mtime_ns=found.st_mtime_ns,
-                meta=_small({name: row[name] for name in simple}),
+                meta=small({name: row[name] for name in simple}),
                 keep="original",
             )
 
@@ -601,9 +490,9 @@ def _read(path: str, *, limit: int, follow: bool = False, check: bool = False) -
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise BadMedia(SkipReason.UNREADABLE, "not a regular file")
-        head = file.read(media.HEAD)
+        head = file.read(signatures.HEAD)
         if check:
-            media.check_head(head)
+            signatures.check_head(head)
         data = head + file.read(limit + 1 - len(head)) if found.st_size <= limit else b""
     if found.st_size > limit or len(data) > limit:
         raise BadMedia(SkipReason.TOO_LARGE, f"{found.st_size:,} bytes, more than {limit:,}")
