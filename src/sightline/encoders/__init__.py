@@ -1,1 +1,195 @@
-"""placeholder"""
+"""Encoders: texts and pictures -> unit vectors in one space. The seam, the table of known models, and how one is found.
+
+Importing this is cheap: runtimes and tokenizers load with the first vector. To add a model, put a model folder
+anywhere and name it; to add a kind of encoder, pass an object that fits `Encoder`.
+
+    encoder = load_encoder("pocket", models_dir=settings().models_dir)
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.encoders.folder import ModelCard, check_whole, describe, read_facts
+from sightline.errors import CorruptModel, UnknownModel
+from sightline.schema import Modality, Vectors
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from sightline.encoders.clip import ClipEncoder
+
+__all__ = [
+    "DEFAULT",
+    "MODELS",
+    "POCKET",
+    "Encoder",
+    "KnownModel",
+    "ModelCard",
+    "PreparingEncoder",
+    "choose_default",
+    "describe",
+    "find_model",
+    "load_encoder",
+]
+
+DEFAULT = "ViT-L-14__openai"
+POCKET = "pocket"
+RECOMMENDED = "ViT-B-16-SigLIP2__webli"
+_FASTEST = "ViT-B-32__laion2b-s34b-b79k"
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Rows float32 (n, dim), unit L2 norm, in the order of the input; an empty input gives (0, dim).
+
+    `fingerprint` changes when, and only when, the vectors may: collections remember it. `image` is always RGB.
+    """
+
+    name: str
+    dim: int
+    fingerprint: str
+
+    @property
+    def modalities(self) -> frozenset[Modality]: ...
+    def encode_text(self, texts: Sequence[str]) -> Vectors: ...
+    def encode_image(self, images: Sequence[Image]) -> Vectors: ...
+
+
+@runtime_checkable
+class PreparingEncoder(Encoder, Protocol):
+    """An encoder whose preprocessing may run in decode threads, ahead of the forward passes.
+
+    `encode_image(images)` equals `encode_prepared([prepare_image(image) for image in images])`. `image_target` is the
+    `target` that `media.decode` is given: pixels of the side that a scaled picture has to keep. `batch_size` is how
+    many pictures one call of `encode_prepared` should get.
+    """
+
+    batch_size: int
+
+    @property
+    def image_target(self) -> int: ...
+    def prepare_image(self, image: Image) -> NDArray[np.uint8]: ...
+    def encode_prepared(self, images: Sequence[NDArray[np.uint8]]) -> Vectors: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model that can be named. `recall` is Crossmodal-3600 English, the mean of recall@1, @5 and @10, in percent;
+    `relative_time` is the running time relative to the others. Both are immich's published measurements.
+    """
+
+    name: str
+    repo: str | None
+    licence: str | None
+    recall: float | None
+    relative_time: float | None
+    note: str = ""
+
+
+MODELS: dict[str, KnownModel] = {
+    model.name: model
+    for model in (
+        KnownModel(POCKET, None, None, None, None, "bundled, works offline; small and made for first steps"),
+        KnownModel(DEFAULT, f"immich-app/{DEFAULT}", "MIT", 60.1, 19.9, "the model of the original CLIP paper"),
+        KnownModel(_FASTEST, f"immich-app/{_FASTEST}", "MIT", 68.8, 2.3, "the fastest of these"),
+        KnownModel(RECOMMENDED, f"immich-app/{RECOMMENDED}", "Apache-2.0", 75.2, 5.8, "recommended: finds most"),
+    )
+}
+"""The names that the documentation speaks of. Any other `immich-app/` model loads as well."""
+
+
+def choose_default(models_dir: Path) -> str:
+    """What `auto` means for a new collection: the default model if it has been fetched, else the bundled one."""
+    try:
+        check_whole(models_dir / DEFAULT)
+    except CorruptModel:
+        return POCKET
+    return DEFAULT
+
+
+def find_model(name_or_folder: str | os.PathLike[str], models_dir: Path) -> Path:
+    """The model folder meant by a name or path: `pocket`, a folder, or a name under `models_dir`.
+
+    Raises UnknownModel when there is none, CorruptModel when files are missing in it.
+    """
+    asked = os.fspath(name_or_folder)
+    path = Path(asked).expanduser()
+    if asked in _bundled_names():
+        folder = _BUNDLED
+    elif isinstance(name_or_folder, Path) or _is_path(asked) or path.is_dir():
+        folder = path
+    else:
+        folder = models_dir / asked
+    if not folder.is_dir():
+        raise _unknown(asked, models_dir)
+    check_whole(folder)
+    return folder
+
+
+def load_encoder(
+    name_or_folder: str | os.PathLike[str],
+    *,
+    models_dir: Path,
+    cache_dir: Path | None = None,
+    runtime: str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    batch_size: int | None = None,
+) -> ClipEncoder:
+    """The encoder of a model folder; weights are loaded with the first vector asked for.
+
+    `cache_dir` keeps fingerprints and compiled graphs. None for the rest means: the best for this machine.
+    Raises what `find_model` and `describe` raise, and UsageError for an unknown runtime.
+    """
+    from sightline.encoders.clip import ClipEncoder
+
+    return ClipEncoder(
+        describe(find_model(name_or_folder, models_dir), cache_dir=cache_dir),
+        runtime=runtime,
+        device=device,
+        precision=precision,
+        threads=threads,
+        batch_size=batch_size,
+        cache_dir=cache_dir,
+    )
+
+
+_BUNDLED = Path(__file__).parent / "pocket"
+
+
+def _bundled_names() -> set[str]:
+    """`pocket` and the name of the version that is bundled now, as its model.json says it."""
+    try:
+        facts = read_facts(_BUNDLED)
+    except CorruptModel:
+        return {POCKET}
+    return {POCKET, str(facts.get("name", POCKET))}
+
+
+def _is_path(asked: str) -> bool:
+    return asked.startswith("~") or any(separator in asked for separator in (os.sep, os.altsep or os.sep, "/"))
+
+
+def _unknown(asked: str, models_dir: Path) -> UnknownModel:
+    if _is_path(asked):
+        return UnknownModel(f"there is no model folder at {asked}", hint="give a folder or one of the known names")
+    if asked == POCKET:
+        return UnknownModel("the bundled model is not part of this installation", hint="install sightline again")
+    if asked in MODELS:
+        return UnknownModel(f"model {asked!r} is not in {models_dir}", hint=f"sightline models fetch {asked}")
+    near = difflib.get_close_matches(asked, MODELS, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return UnknownModel(
+        f"model {asked!r} is unknown; known are {', '.join(MODELS)}, and folders",
+        hint=f"{meant}other models of immich-app: sightline models fetch NAME",
+    )
