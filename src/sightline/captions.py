@@ -35,7 +35,7 @@ MAX_BYTES = {".csv": 2**26, ".jsonl": 2**26, ".txt": 2**20}
 class Notes:
     """What caption files say of one picture: captions in their order, and the other columns of its first row."""
 
-    captions: list[str] = field(default_factory=list)
+    captions: list[Any] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ Try it: `python -c "from sightline import media; print(media.decode(open('a.jpg'
 from __future__ import annotations
 
 import io
+import logging
 import re
 import struct
 import threading
@@ -314,6 +315,7 @@ def _levels(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or its complaints of bad files reach stderr
 _HUSHED = r"PIL\b"
 _HUSH = threading.Lock()
 
@@ -332,4 +334,5 @@ def _hush() -> None:
 
 
 def _say(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+    text = re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))
+    return f"{type(error).__name__}: {text}".replace("\n", " ")[:200]

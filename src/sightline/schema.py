@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -78,9 +78,9 @@ class Item:
     """One picture with its metadata, listed but not decoded.
 
     `uri` is the identity and lossless; `name` is its display form. `read` returns the bytes and may raise
-    OSError or BadMedia; it must be picklable. `size` (bytes) and `mtime_ns` let an unchanged item be recognised without
-    reading it; None when the source cannot tell. `text` holds all captions, newline-joined. `keep` is what `--keep` means
-    for this kind of source when the user did not say.
+    OSError or BadMedia; it must be picklable. `size` (bytes) and `mtime_ns` let an unchanged item be recognised
+    without reading it; None when the source cannot tell. `text` holds all captions, newline-joined. `keep` is what
+    `--keep` means for this kind of source when the user did not say.
     """
 
     uri: str
@@ -96,6 +96,55 @@ class Item:
     @property
     def id(self) -> str:
         return item_id(self.uri)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as the collection has it. `width` and `height` are those of the original picture, upright, in pixels."""
+
+    item: Item
+    id: str
+    version: str
+    width: int
+    height: int
+    captured_at: datetime | None
+    added_at: datetime
+    thumbnail: bytes = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "uri": self.item.uri,
+            "name": self.item.name,
+            "text": self.item.text,
+            "modality": self.item.modality.value,
+            "version": self.version,
+            "width": self.width,
+            "height": self.height,
+            "captured_at": self.captured_at.isoformat() if self.captured_at else None,
+            "added_at": self.added_at.isoformat(),
+            "meta": dict(self.item.meta),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The state of a collection. `unindexed` rows are found too, only slower; `measured_recall` None: not measured."""
+
+    address: str
+    rows: int
+    encoder: str
+    dim: int
+    modalities: tuple[str, ...]
+    fragments: int
+    unindexed: int
+    index: str | None
+    measured_recall: float | None
+    bytes: int
+    version: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "modalities": list(self.modalities)}
 
 
 @dataclass(frozen=True, slots=True)

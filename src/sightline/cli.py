@@ -1,0 +1,347 @@
+"""The command line: flags become a call on a Collection, and what comes back is rendered. Nothing else happens here.
+
+Every command imports what it needs inside itself, so that `sightline --help` answers at once. Results go to stdout,
+notices to stderr; `main` is the one place where an error becomes a line and an exit code:
+0 fine, 1 failure, 2 usage, 3 nothing found, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sightline import care, render
+from sightline.errors import SightlineError, UsageError
+from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, SaveFlag, examples, open_collection
+
+if TYPE_CHECKING:
+    from sightline.collection import Collection
+    from sightline.schema import Hit, Hits, IngestReport, Item
+
+STOPPED = 130
+
+app = typer.Typer(
+    name="sightline",
+    help="Search your own pictures by words and by picture, offline.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would triple the time of --help
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code; never raises, never shows a bare traceback."""
+    given = list(sys.argv[1:] if args is None else args)
+    render.make_safe()
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_args, **_kwargs: render.note(f"warning: {message}")
+        return _run(given)
+
+
+def _run(args: list[str]) -> int:
+    as_json = "--json" in args
+    try:
+        code = app(args=args, prog_name="sightline", standalone_mode=False)
+    except SightlineError as error:
+        kind = "stopped" if error.exit_code == STOPPED else "error"
+        render.error(str(error), error.hint, kind=kind, name=type(error).__name__, as_json=as_json)
+        return error.exit_code
+    except typer.TyperException as error:  # a flag or argument that the parser cannot take
+        path = getattr(getattr(error, "ctx", None), "command_path", "sightline")
+        render.error(error.format_message(), f"{path} --help", name="UsageError", as_json=as_json)
+        return error.exit_code
+    except typer.Abort:
+        render.note("stopped; nothing was done")
+        return 1
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        render.error(f"{error.strerror or error}{where}", name=type(error).__name__, as_json=as_json)
+        return 1
+    except Exception as error:
+        if "--debug" in args:
+            raise
+        hint = f"this is a fault of Sightline; please report what `sightline --debug {args[0]} …` shows"
+        message = f"unexpected {type(error).__name__}: {str(error)[:300]}"
+        render.error(message, hint, name=type(error).__name__, as_json=as_json)
+        return 1
+    if code == STOPPED:
+        render.note("stopped")
+    return code if isinstance(code, int) else 0
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        render.out(f"sightline {version('sightline')}")
+        raise typer.Exit
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "sightline demo                            the whole story in a minute",
+        "sightline index ~/Pictures                put a folder into the collection",
+        'sightline search "a dog on the beach"     find pictures by words',
+        "sightline search ./dog.jpg                find pictures like this one",
+    ),
+)
+def sightline_(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True)] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+# ---- index ----------------------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog=examples(
+        "sightline index ~/Pictures",
+        "sightline index holiday/ scans/ -c data/tables#family --exclude '*.gif'",
+        "sightline index ~/Pictures --prune           drop what is no longer there",
+        "sightline index --rebuild --model ./my-model encode everything again",
+        "sightline index 'parquet:data/*.parquet' --json",
+    )
+)
+def index(
+    source: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", hidden=True)] = None,
+    collection: CollectionFlag = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME|FOLDER", help="Encoder of a new collection.")] = None,
+    keep: Annotated[
+        Literal["original", "preview", "none"] | None,
+        typer.Option(help="Which picture is stored. [default: preview of files, original of data sets]"),
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove pictures that the source no longer has.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Prune even more than a fifth of the pictures.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Encode the whole collection again; needs no SOURCE.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try skipped files again.")] = False,
+    rehash: Annotated[bool, typer.Option("--rehash", help="Read every file, also where size and time agree.")] = False,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Leave files out, as in .gitignore; repeatable.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="Device of the runtime, e.g. cpu or gpu.")] = None,
+    runtime: Annotated[
+        Literal["openvino", "onnxruntime"] | None, typer.Option(help="Inference runtime. [default: the faster]")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(metavar="NAME", help="f32, bf16, … [default: the fastest]")] = None,
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Pictures per forward pass.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    progress: Annotated[
+        Literal["auto", "json", "none"], typer.Option(help="Progress on stderr: a bar, JSON lines, or nothing.")
+    ] = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Put pictures into a collection. Run it again at any time: only what changed is done.
+
+    SOURCE is a folder, a file, parquet:GLOB, or streets (the bundled scenes).
+    """
+    if not source and not rebuild:
+        raise UsageError("no SOURCE was given", hint="for example: sightline index ~/Pictures")
+    if rebuild and (source or prune or dry_run):
+        raise UsageError(
+            "--rebuild encodes what is already in the collection: it takes no SOURCE, --prune or --dry-run",
+            hint="run `sightline index --rebuild` first, then index the SOURCE",
+        )
+    target = open_collection(
+        collection, model=model, keep=keep, device=device, runtime=runtime, precision=precision, batch_size=batch_size
+    )
+    with render.ticker(progress) as tell:
+        try:
+            if rebuild:
+                report = target.rebuild(progress=tell)
+            else:
+                report = target.ingest(
+                    *(source or ()),
+                    keep=keep,
+                    prune=prune,
+                    yes=yes,
+                    rehash=rehash,
+                    retry=retry,
+                    exclude=exclude or (),
+                    dry_run=dry_run,
+                    progress=tell,
+                )
+        except KeyboardInterrupt:
+            raise _Stopped(tell.committed, target.address) from None
+    _notices(target, report)
+    if as_json:
+        render.out(render.dump(report.to_json()))
+    else:
+        render.report(report, dry_run=dry_run)
+
+
+class _Stopped(SightlineError):
+    exit_code = STOPPED
+
+    def __init__(self, committed: int, address: str) -> None:
+        super().__init__(
+            f"{render.count(committed, 'picture')} of this run are safe in {address}",
+            hint="run the same command again to go on",
+        )
+
+
+# ---- search and show ------------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog=examples(
+        'sightline search "a road with a stop sign"',
+        "sightline search ./dog.jpg -k 3 --save dogs.png",
+        "sightline search red car --where \"name LIKE '%2024%'\" --why",
+        "sightline search sunset --json | jq -r '.hits[].uri'",
+    )
+)
+def search(
+    query: Annotated[list[str], typer.Argument(metavar="QUERY", hidden=True)],
+    collection: CollectionFlag = None,
+    k: Annotated[int, typer.Option("-k", metavar="K", help="How many hits, 1 to 1000.", show_default=True)] = 10,
+    where: Annotated[str | None, typer.Option(metavar="SQL", help="Only rows for which this holds.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="The collection's encoder, where it is not found by its name.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare every vector; ask no index.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Show each channel's rank and score.")] = False,
+    save: SaveFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find pictures by words or by another picture, best first.
+
+    QUERY is words, a picture (./dog.jpg, ../x.png, /a/b.jpg, ~/c.jpg) or id:ITEM.
+    """
+    if not 1 <= k <= 1000:
+        raise UsageError(f"k is {k}; a number from 1 to 1000 was expected", hint="for example: -k 10")
+    _check_figure(save)
+    target = open_collection(collection, model=model)
+    found = target.search(" ".join(query), k, where=where, exact=exact)
+    if save and found:
+        _save_hits(target, found, save)
+    if as_json:
+        render.out(render.dump(found.to_json()))
+    elif found:
+        render.hits(found, why=why)
+    if not found:
+        render.note(f"nothing found in {target.address}")
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@app.command(
+    epilog=examples(
+        "sightline show                      two pictures of the collection",
+        "sightline show ~/Pictures -n 6 --save samples.png",
+    )
+)
+def show(
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", hidden=True)] = None,
+    collection: CollectionFlag = None,
+    n: Annotated[
+        int, typer.Option("-n", metavar="N", min=1, max=100, help="How many, 1 to 100.", show_default=True)
+    ] = 2,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Draw the same samples again.")] = None,
+    save: SaveFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at random samples, with their captions, of the collection or of a SOURCE."""
+    if source and collection:
+        raise UsageError("give either a SOURCE or a collection, not both", hint="sightline show --help")
+    _check_figure(save)
+    if source:
+        picked = _samples_of(source, n, seed)
+    else:
+        picked = open_collection(collection).sample(n, seed=seed)
+    if save and picked:
+        from sightline import plots
+
+        render.note(f"figure written to {plots.samples(picked, save)}")
+    if as_json:
+        fields = ("id", "uri", "name", "text")
+        render.out(render.dump({"samples": [{name: getattr(item, name) for name in fields} for item in picked]}))
+    else:
+        render.pictures((item.uri, item.name, item.text) for item in picked)
+    if not picked:
+        render.note("nothing found")
+        raise typer.Exit(NOTHING_FOUND)
+
+
+app.command(epilog=care.INFO)(care.info)
+app.add_typer(care.models, name="models")
+app.command(epilog=care.REMOVE)(care.remove)
+app.add_typer(care.collections, name="collections")
+
+
+@app.command(epilog=examples("sightline demo", "sightline demo --no-serve"))
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End without starting the web page.")] = False,
+) -> None:
+    """See it work on the bundled street scenes, in a minute."""
+    from sightline import demo as story
+
+    story.tell()
+
+
+# ---- in call order --------------------------------------------------------------------------------------------
+
+
+def _notices(target: Collection, report: IngestReport) -> None:
+    for line in dict.fromkeys([*([target.model_notice] if target.model_notice else []), *report.notices]):
+        render.note(line)
+
+
+def _check_figure(path: str | None) -> None:
+    """Refuses a figure that could not be written, before the work is done."""
+    if path is not None:
+        from sightline import plots
+
+        plots.check_path(path)
+
+
+def _save_hits(target: Collection, found: Hits, path: str) -> None:
+    from sightline import media, plots
+
+    asked = [term.item for term in found.query.terms if term.item]
+    picture = media.decode(target.picture(asked[0])).image if asked else None
+    render.note(f"figure written to {plots.results(found, path, picture=picture)}")
+
+
+def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:
+    """`n` random pictures of a source that can be decoded; the listing streams."""
+    import random
+    from functools import partial
+
+    from sightline import media
+    from sightline.errors import BadMedia
+    from sightline.schema import Hit, Item
+    from sightline.sources import open_source
+
+    rng = random.Random(seed)  # noqa: S311
+    drawn: list[Item] = []
+    for seen, item in enumerate(entry for entry in open_source(spec) if isinstance(entry, Item)):
+        if len(drawn) < 4 * n:
+            drawn.append(item)
+        elif (at := rng.randrange(seen + 1)) < 4 * n:
+            drawn[at] = item
+    rng.shuffle(drawn)
+    picked: list[Hit] = []
+    for item in drawn:
+        if len(picked) == n:
+            break
+        try:
+            upright = media.jpeg(media.decode(item.read(), longest=1024).image, longest=1024, quality=90)
+        except (BadMedia, OSError):
+            continue
+        load = partial(bytes, upright)
+        picked.append(Hit(len(picked) + 1, item.id, item.uri, item.name, 0.0, item.text, item.modality, load))
+    return picked

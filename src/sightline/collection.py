@@ -1,0 +1,402 @@
+"""Collection: a store with its encoder, the product. Builds the parts from Settings; API and edges all use it.
+
+    import sightline
+
+    photos = sightline.open("data/tables#photos")
+    photos.ingest("~/Pictures")
+    for hit in photos.search("a road with a stop sign", k=3):
+        print(hit.score, hit.text, hit.image.size)
+
+Nothing heavy happens before it is needed: opening loads no model, searching by an item's id encodes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from sightline import index
+from sightline import query as query_language
+from sightline.config import Settings
+from sightline.config import settings as settings_in_force
+from sightline.encoders import POCKET, Encoder, PreparingEncoder, choose_default, describe, find_model, load_encoder
+from sightline.errors import BadMedia, CollectionError, EncoderMismatch, SourceError, UnknownModel, UsageError
+from sightline.executors import Executor, LocalExecutor, Worker
+from sightline.ingest import Options, ingest
+from sightline.rebuild import rebuild
+from sightline.retrieve import CHANNELS, retrieve
+from sightline.schema import (
+    Hit,
+    Hits,
+    Info,
+    IngestReport,
+    Item,
+    Manifest,
+    Progress,
+    Query,
+    Skipped,
+    StoredItem,
+    Term,
+    version_of,
+)
+from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
+from sightline.store import Address, Found, Store
+from sightline.store import list_collections as _list_collections
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Spec: TypeAlias = str | os.PathLike[str] | Iterable[Item]
+
+
+def open(
+    address: str | None = None,
+    *,
+    model: str | os.PathLike[str] | Encoder | None = None,
+    settings: Settings | None = None,
+    executor: Executor | None = None,
+) -> Collection:
+    """The collection at `address` (`FOLDER[#table]`; default: the settings' collection), made by its first ingest.
+
+    `model` is a name, a model folder or any object that fits `Encoder`; None: the collection's own, for a new one the
+    settings'. Raises EncoderMismatch when the collection was built with another one, before any model is loaded;
+    UnknownModel or CorruptModel; ForeignTable or CollectionDamaged for what is found at the address.
+    """
+    return Collection(address, model=model, settings=settings, executor=executor)
+
+
+def list_collections(folder: str | os.PathLike[str] = "data/tables") -> list[str]:
+    """The addresses of the collections in a LanceDB folder."""
+    return [str(address) for address in _list_collections(Path(folder))]
+
+
+def drop_collection(address: str) -> None:
+    """Delete a collection: rows, stored pictures, history. The source files stay. Raises CollectionMissing."""
+    store = Store(Address.parse(address))
+    store.manifest  # noqa: B018 — raises for what is missing or not ours
+    store.drop()
+
+
+class Collection:
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        model: str | os.PathLike[str] | Encoder | None = None,
+        settings: Settings | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        self.settings = settings or settings_in_force()
+        self._store = Store(Address.parse(address or self.settings.collection), lock_seconds=self.settings.lock_seconds)
+        self._executor = executor or LocalExecutor(threads=self.settings.threads)
+        self._given = model
+        self._encoder: Encoder | None = None
+        self._loading = threading.Lock()
+        self.model_notice: str | None = None
+        if self._store.exists:
+            self._check_encoder()
+
+    @property
+    def address(self) -> str:
+        return str(self._store.address)
+
+    @property
+    def exists(self) -> bool:
+        return self._store.exists
+
+    @property
+    def notices(self) -> list[str]:
+        """What opening had to mend, one line each."""
+        return self._store.notices
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, built when first asked for; its weights load with the first vector."""
+        with self._loading:
+            if self._encoder is None:
+                self._encoder = self._build_encoder()
+            return self._encoder
+
+    def __len__(self) -> int:
+        """Number of rows; 0 before the first ingest."""
+        return len(self._store) if self.exists else 0
+
+    def __repr__(self) -> str:
+        return f"<Collection {self.address}>"
+
+    # -- filling ------------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        *specs: Spec,
+        keep: str | None = None,
+        prune: bool = False,
+        yes: bool = False,
+        rehash: bool = False,
+        retry: bool = False,
+        exclude: Sequence[str] = (),
+        limit: int | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestReport:
+        """Bring the collection up to date with its sources: folders, files, `parquet:GLOB`, `streets`, or any items.
+
+        `keep`: which picture is stored, `original`, `preview` (JPEG of at most 1,024 px) or `none`; None: what suits
+        the source. `prune` removes rows whose item is gone from the source (`yes`: also more than a fifth of them);
+        `rehash` reads files whose size and time are unchanged; `retry` tries again what was unusable; `exclude` are
+        gitignore patterns. Raises SourceError, CollectionError, ModelError; what was committed stays.
+        """
+        keep = keep or self.settings.keep
+        if keep not in (None, "original", "preview", "none"):
+            raise UsageError(f"keep is '{keep}'; original, preview or none was expected")
+        if not specs:
+            raise UsageError("no source was given", hint="give a folder, a file, parquet:GLOB or streets")
+        encoder = self.encoder
+        return ingest(
+            self._store,
+            self._manifest_of(encoder),
+            [self._source(spec, exclude) for spec in specs],
+            functools.partial(Worker, encoder, keep=keep),
+            executor=self._executor,
+            batch_size=self._batch_size(encoder),
+            options=Options(prune, yes, rehash, retry, limit, dry_run),
+            progress=progress,
+        )
+
+    def add(self, picture: str | os.PathLike[str] | bytes | Image, text: str = "", *, name: str | None = None) -> str:
+        """Add one picture (a file, its bytes or a PIL image) with its caption; returns its id.
+
+        Bytes and images get the uri `added:` and their content hash, and are stored as they are. Raises BadMedia with
+        the reason when the picture cannot be used.
+        """
+        if isinstance(picture, (str, os.PathLike)):
+            item = self._only_item(picture, text)
+        else:
+            data = picture if isinstance(picture, bytes) else _png(picture)
+            version = version_of(data)
+            item = Item(f"added:{version[:32]}", name or version[:12], HeldBytes(data), text, keep="original")
+        report = self.ingest([item], retry=True)
+        for skip in report.skipped:
+            raise BadMedia(skip.reason, f"{item.name}: {skip.detail or skip.reason}")
+        return item.id
+
+    def remove(self, ids_or_uris: str | Sequence[str]) -> int:
+        """Delete rows by id or uri with their stored pictures; source files stay. Returns how many there were."""
+        asked = [ids_or_uris] if isinstance(ids_or_uris, str) else ids_or_uris
+        found = [self._store.get(one) for one in dict.fromkeys(asked)]
+        return self._store.remove([item.id for item in found if item is not None])
+
+    def rebuild(
+        self,
+        *,
+        model: str | os.PathLike[str] | Encoder | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestReport:
+        """Encode everything anew with `model` (None: the collection's own), from the stored pictures, else the files.
+
+        The rows change in one step at the end. Raises CollectionMissing, ModelError, CollectionError.
+        """
+        self._store.manifest  # noqa: B018 — raises when there is nothing to rebuild
+        if model is not None:
+            self._given = model
+            with self._loading:
+                self._encoder = None
+        encoder = self._new_encoder() if model is not None else self.encoder
+        report = rebuild(
+            self._store,
+            self._manifest_of(encoder),
+            functools.partial(Worker, encoder, keep="none"),
+            picture=self.picture,
+            executor=self._executor,
+            batch_size=self._batch_size(encoder),
+            progress=progress,
+        )
+        self._encoder = encoder
+        return report
+
+    # -- finding ------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str | bytes | Image | Query,
+        k: int = 10,
+        *,
+        where: str | None = None,
+        exact: bool = False,
+        channels: Sequence[str] = CHANNELS,
+    ) -> Hits:
+        """The `k` best hits for words, a picture (PIL image, bytes, or `./file.jpg`) or `id:ITEM`, best first.
+
+        `where` is SQL over the columns: never pass on what a stranger typed. `channels` limits what is asked: `vector`,
+        `text`. Raises QueryError, CollectionMissing.
+        """
+        if isinstance(query, str):
+            query = query_language.parse(query, where=where)
+        elif not isinstance(query, Query):
+            data = query if isinstance(query, bytes) else _png(query)
+            query = Query(raw="(picture)", terms=(Term(picture=data, name="picture"),), where=where)
+        return retrieve(self._store, lambda: self.encoder, query, k, load=self.picture, exact=exact, channels=channels)
+
+    def get(self, id_or_uri: str) -> StoredItem:
+        """One item with all that is known of it. Raises CollectionError when there is none."""
+        found = self._store.get(id_or_uri)
+        if found is None:
+            raise CollectionError(
+                f"there is no item '{id_or_uri}' in '{self.address}'", hint="search --json shows ids and uris"
+            )
+        return found
+
+    def picture(self, ident: str) -> bytes:
+        """The stored picture of an item (its id or uri); without one, the source file's bytes, else the thumbnail."""
+        found = self.get(ident)
+        stored = self._store.picture(found.version)
+        if stored is not None:
+            return stored
+        try:
+            return FileBytes(path_of(found.item.uri))()
+        except (ValueError, OSError, BadMedia):
+            return found.thumbnail
+
+    def thumbnail(self, ident: str) -> bytes:
+        """A JPEG of at most 256 px without metadata."""
+        return self.get(ident).thumbnail
+
+    def sample(self, n: int = 2, *, seed: int | None = None) -> list[Hit]:
+        """At most `n` items at random, as hits without a score."""
+        import numpy as np
+
+        found = self._store.sample(n, np.random.default_rng(seed))
+        return [self._as_hit(rank, one) for rank, one in enumerate(found, start=1)]
+
+    def info(self) -> Info:
+        """Rows, encoder, index state and size on disk. Raises CollectionMissing."""
+        manifest = self._store.manifest
+        state = index.state(self._store)
+        return Info(
+            address=self.address,
+            rows=len(self),
+            encoder=manifest.encoder,
+            dim=manifest.dim,
+            modalities=("image",),
+            fragments=state.fragments,
+            unindexed=state.unindexed,
+            index=state.vector_index,
+            measured_recall=None,
+            bytes=self._store.disk_bytes(),
+            version=int(self._store.rows.table.version),
+        )
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _check_encoder(self) -> None:
+        """Compare the collection's fingerprint with the model asked for. Reads files, loads no model."""
+        manifest = self._store.manifest
+        if self._given is None or self._given == "auto":
+            return
+        if isinstance(self._given, (str, os.PathLike)):
+            card = describe(find_model(self._given, self.settings.models_dir), cache_dir=self.settings.cache)
+            self._compare(manifest, card.name, card.dim, card.fingerprint)
+        else:
+            self._compare(manifest, self._given.name, self._given.dim, self._given.fingerprint)
+
+    def _compare(self, manifest: Manifest, name: str, dim: int, fingerprint: str) -> None:
+        if fingerprint == manifest.fingerprint:
+            return
+        raise EncoderMismatch(
+            f"collection '{self.address}' was built with {manifest.encoder} ({manifest.dim}-d, "
+            f"{manifest.fingerprint[:8]}), not {name} ({dim}-d, {fingerprint[:8]})",
+            hint=f"leave --model out, or encode it anew: sightline index --rebuild --model {name} -c {self.address}",
+        )
+
+    def _build_encoder(self) -> Encoder:
+        """The collection's own encoder, or for a new collection the one asked for."""
+        if not self._store.exists:
+            return self._new_encoder()
+        manifest = self._store.manifest
+        if self._given is None or self._given == "auto":
+            return self._own_encoder(manifest)
+        encoder = self._new_encoder()
+        self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
+        return encoder
+
+    def _own_encoder(self, manifest: Manifest) -> Encoder:
+        """Find the model that the manifest names; a folder outside the known places has to be given again."""
+        try:
+            encoder = self._load(manifest.encoder)
+        except UnknownModel as error:
+            raise UnknownModel(
+                f"collection '{self.address}' was built with {manifest.encoder}, which is not here: {error}",
+                hint="give its model folder with --model, or encode anew: sightline index --rebuild --model NAME",
+            ) from None
+        self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
+        return encoder
+
+    def _new_encoder(self) -> Encoder:
+        given = self._given if self._given is not None else self.settings.model
+        if isinstance(given, (str, os.PathLike)):
+            name = os.fspath(given)
+            if name == "auto":
+                name = choose_default(self.settings.models_dir)
+                if name == POCKET:
+                    self.model_notice = (
+                        "using the small bundled model 'pocket'; a larger one finds more: sightline models list"
+                    )
+            return self._load(name)
+        return given
+
+    def _load(self, name: str) -> Encoder:
+        settings = self.settings
+        return load_encoder(
+            name,
+            models_dir=settings.models_dir,
+            cache_dir=settings.cache,
+            runtime=settings.runtime,
+            device=settings.device,
+            precision=settings.precision,
+            batch_size=settings.batch_size,
+        )
+
+    @staticmethod
+    def _manifest_of(encoder: Encoder) -> Manifest:
+        card = getattr(encoder, "card", None)
+        return Manifest(encoder.name, encoder.dim, encoder.fingerprint, getattr(card, "preprocessing", ""))
+
+    def _batch_size(self, encoder: Encoder) -> int:
+        if self.settings.batch_size:
+            return self.settings.batch_size
+        return encoder.batch_size if isinstance(encoder, PreparingEncoder) else 16
+
+    @staticmethod
+    def _source(spec: Spec, exclude: Sequence[str]) -> Source:
+        return open_source(spec, exclude=exclude)
+
+    def _only_item(self, path: str | os.PathLike[str], text: str) -> Item:
+        items = [one for one in open_source(path) if not isinstance(one, Skipped)]
+        if len(items) != 1:
+            raise SourceError(f"{os.fspath(path)} holds {len(items)} items; one picture was expected")
+        return replace(items[0], text=text or items[0].text)
+
+    def _as_hit(self, rank: int, found: Found) -> Hit:
+        return Hit(
+            rank=rank,
+            id=found.id,
+            uri=found.uri,
+            name=found.name,
+            score=found.score,
+            text=found.text,
+            modality=found.modality,
+            load=functools.partial(self.picture, found.id),
+            captured_at=found.captured_at,
+        )
+
+
+def _png(image: Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()

@@ -1,0 +1,345 @@
+"""Words on a terminal or in a pipe: the one place that knows how results look, and that nothing in them can do harm.
+
+Captions, names and uris are other people's data. On a terminal every control character in them becomes visible
+(an escape sequence can rename the window or forge a line), rich markup in them stays text, and bytes that are no
+characters never crash the output. Knows records; nothing of collections.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import unquote
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress as Bar
+
+    from sightline.schema import Hit, Hits, IngestReport, Progress
+
+BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell sees of any tool that `| head` has cut off
+
+# C0 but tab and newline, DEL, C1, marks that reorder text, line separators, lone surrogates.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+# ---- text that cannot do harm ---------------------------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    """`text` on one line: what would steer the terminal is shown instead (ESC as ␛), spaces are single."""
+    return " ".join(_UNSAFE.sub(_visible, text.replace("\r", "\n")).split())
+
+
+def field(text: str) -> str:
+    r"""`text` as one field of a tab-separated line: `\\ \t \n \r`, and `\xNN` or `\uNNNN` for other controls."""
+    escaped = "".join(_ESCAPES.get(char, char) for char in text)
+    return _UNSAFE.sub(lambda match: _code(match[0]), escaped)
+
+
+def dump(document: object) -> str:
+    """One JSON document; characters that steer a terminal or are no characters are written as escapes."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def _code(char: str) -> str:
+    return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
+
+
+# ---- where it goes --------------------------------------------------------------------------------------------
+
+
+def out(text: str) -> None:
+    """Writes result lines to stdout. A reader that has gone away (`| head`) ends the program silently."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has a place to go
+        raise typer.Exit(BROKEN_PIPE) from None
+
+
+def heading(text: str) -> None:
+    """A line with space above it, bold on a terminal."""
+    if not on_terminal():
+        out(f"\n{text}")
+        return
+    from rich.text import Text
+
+    show(Text(f"\n{text}", style="bold"))
+
+
+def note(text: str) -> None:
+    """One line for the person on stderr."""
+    sys.stderr.write(f"{plain(text)}\n")
+    sys.stderr.flush()
+
+
+def error(message: str, hint: str = "", *, kind: str = "error", name: str = "", as_json: bool = False) -> None:
+    """What went wrong and what to do about it, on stderr: two lines at most, or the error document."""
+    if as_json:
+        sys.stderr.write(f"{dump({'error': name or kind, 'message': plain(message), 'hint': plain(hint)})}\n")
+        return
+    sys.stderr.write(f"{kind}: {plain(message)}\n")
+    if hint:
+        sys.stderr.write(f"hint: {plain(hint)}\n")
+
+
+def make_safe() -> None:
+    """Lets stdout and stderr take any text, whatever the locale; to be called once by the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def on_terminal(stream: TextIO | None = None) -> bool:
+    return (stream or sys.stdout).isatty()
+
+
+def show(*renderables: RenderableType) -> None:
+    """Renders on stdout with rich, through `out`, so that it is written at once and a broken pipe stays silent."""
+    console = _console(sys.stdout)
+    with console.capture() as captured:
+        for renderable in renderables:
+            console.print(renderable)
+    out(captured.get())
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    # Nothing in our texts is markup, emoji code or worth a guess at its colour.
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+# ---- search and show ------------------------------------------------------------------------------------------
+
+
+def hits(found: Hits, *, why: bool = False) -> None:
+    """A table on a terminal, tab-separated `rank score uri text` in a pipe; `why` adds each channel's rank:score."""
+    if on_terminal():
+        show(_hits_table(found, why))
+        return
+    lines = []
+    for hit in found:
+        fields = [str(hit.rank), f"{hit.score:.4f}", field(hit.uri), field(hit.text)]
+        if why:
+            fields.append(field(" ".join(f"{name}={seen}" for name, seen in _why(hit).items())))
+        lines.append("\t".join(fields) + "\n")
+    out("".join(lines))
+
+
+def _hits_table(found: Hits, why: bool) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("#", justify="right", style="dim", no_wrap=True)
+    table.add_column("score", justify="right", style="bold", no_wrap=True)
+    channels = sorted({name for hit in found for name in hit.why}, reverse=True) if why else []
+    for name in channels:
+        table.add_column(f"{plain(name)} rank:score", justify="right", style="cyan", no_wrap=True)
+    table.add_column("caption", ratio=3, overflow="fold")
+    table.add_column("picture", ratio=2, overflow="fold", style="dim")
+    for hit in found:
+        seen = _why(hit)
+        table.add_row(
+            str(hit.rank),
+            f"{hit.score:.3f}",
+            *(seen.get(name, "–") for name in channels),
+            Text(plain(hit.caption)),
+            Text(plain(hit.name), style=_link(hit.uri)),
+        )
+    return table
+
+
+def _why(hit: Hit) -> dict[str, str]:
+    return {name: f"{channel.rank}:{channel.score:.4f}" for name, channel in hit.why.items()}
+
+
+def _link(uri: str) -> str:
+    """A style that makes terminals open the file; only for uris that are nothing but a plain file address."""
+    return f"link {uri}" if re.fullmatch(r"file:///[A-Za-z0-9%/._~+-]*", uri) else ""
+
+
+def pictures(items: Iterable[tuple[str, str, str]]) -> None:
+    """(uri, name, text) of each sample: name and wrapped captions on a terminal, `uri text` in a pipe."""
+    if not on_terminal():
+        out("".join(f"{field(uri)}\t{field(text)}\n" for uri, _, text in items))
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    blocks: list[RenderableType] = []
+    for uri, name, text in items:
+        blocks.append(Text(plain(name), style=f"bold {_link(uri)}".strip()))
+        captions = [plain(line) for line in text.split("\n") if line.strip()] or ["(no caption)"]
+        blocks += [Padding(Text(line), (0, 0, 0, 2)) for line in captions]
+        blocks.append(Text())
+    show(*blocks[:-1])
+
+
+# ---- index ----------------------------------------------------------------------------------------------------
+
+_COUNTS = ("added", "updated", "unchanged", "renamed", "removed", "missing", "encoded")
+
+
+def report(done: IngestReport, *, dry_run: bool = False) -> None:
+    """What an ingest did: sentences on a terminal, `name value` lines in a pipe."""
+    if not on_terminal():
+        counts = {name: getattr(done, name) for name in _COUNTS}
+        pairs = {"address": done.address, "model": done.model, **counts, "skipped": len(done.skipped)}
+        table({**pairs, "seconds": f"{done.seconds:.3f}", "rows": done.rows})
+        return
+    from rich.text import Text
+
+    show(*(Text(line) for line in sentences(done, dry_run=dry_run)))
+
+
+def sentences(done: IngestReport, *, dry_run: bool = False) -> list[str]:
+    """The report for a person, line by line."""
+    happened = [f"{getattr(done, name):,} {name}" for name in _COUNTS[:5] if getattr(done, name)]
+    if done.skipped:
+        happened.append(f"{len(done.skipped):,} skipped")
+    pace = f", {done.encoded / done.seconds:,.0f} pictures/s" if done.encoded and done.seconds > 0 else ""
+    lines = [
+        f"{'would do: ' if dry_run else ''}{', '.join(happened) or 'nothing to do'} · {duration(done.seconds)}{pace}",
+        f"{plain(done.address)} holds {count(done.rows, 'picture')} (model {plain(done.model)})",
+    ]
+    for reason, uris in _skipped(done).items():
+        names = ", ".join(tail(uri) for uri in uris[:3])
+        more = f", and {len(uris) - 3:,} more" if len(uris) > 3 else ""
+        lines.append(f"skipped {len(uris):,} {reason}: {names}{more}")
+    if done.missing:
+        lines.append(f"{count(done.missing, 'picture')} no longer in the source; --prune removes them")
+    return lines
+
+
+def _skipped(done: IngestReport) -> Mapping[str, list[str]]:
+    by_reason: dict[str, list[str]] = {}
+    for skip in done.skipped:
+        by_reason.setdefault(skip.reason.value, []).append(skip.uri)
+    return dict(sorted(by_reason.items(), key=lambda pair: -len(pair[1])))
+
+
+def tail(uri: str) -> str:
+    """The file name in a uri, for people."""
+    return plain(unquote(uri.rstrip("/").rsplit("/", 1)[-1], errors="replace"))
+
+
+def count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+class Ticker:
+    """Told after each commit; keeps what is committed, for the last word when a run is stopped."""
+
+    def __init__(self, bar: Bar | None = None, *, lines: bool = False) -> None:
+        self.committed = 0
+        self._bar, self._lines = bar, lines
+        self._task = bar.add_task("indexing", total=None, shown="") if bar else None
+
+    def __call__(self, now: Progress) -> None:
+        self.committed = now.committed
+        if self._lines:
+            counts = {name: getattr(now, name) for name in ("seen", "committed", "encoded", "skipped")}
+            sys.stderr.write(f"{json.dumps(counts)}\n")
+            sys.stderr.flush()
+        if self._bar is not None and self._task is not None:
+            shown = f"{now.seen:,}{f' of {now.listed:,}' if now.listed else ''}"
+            self._bar.update(self._task, completed=now.seen, total=now.listed, shown=shown)
+
+
+@contextmanager
+def ticker(mode: str) -> Iterator[Ticker]:
+    """`auto` draws a bar when stderr is a terminal, `json` writes a line per commit, `none` is silent."""
+    if mode == "auto" and on_terminal(sys.stderr):
+        with _bar() as bar:
+            yield Ticker(bar)
+    else:
+        yield Ticker(lines=mode == "json")
+
+
+def _bar() -> Bar:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f} pictures/s" if task.speed else "")
+
+    started = TextColumn("{task.description} {task.fields[shown]}")
+    return Progress(
+        SpinnerColumn(),
+        started,
+        BarColumn(),
+        Rate(""),
+        TimeRemainingColumn(),
+        console=_console(sys.stderr),
+        transient=True,
+    )
+
+
+# ---- tables of facts ------------------------------------------------------------------------------------------
+
+
+def table(facts: Mapping[str, Any]) -> None:
+    """Names and values: aligned on a terminal, tab-separated in a pipe."""
+    if not on_terminal():
+        out("".join(f"{field(name)}\t{field(_value(value))}\n" for name, value in facts.items()))
+        return
+    width = max((len(plain(name)) for name in facts), default=0)
+    out("".join(f"{plain(name):<{width}}  {plain(_value(value))}\n" for name, value in facts.items()))
+
+
+def rows(header: Sequence[str], body: Iterable[Sequence[Any]], *, strong: int = 0) -> None:
+    """A table with a header on a terminal, tab-separated without one in a pipe. Column `strong` is bold."""
+    cells = [[_value(value) for value in row] for row in body]
+    if not on_terminal():
+        out("".join("\t".join("" if cell == "–" else field(cell) for cell in row) + "\n" for row in cells))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for i, name in enumerate(header):
+        grid.add_column(name, style="bold" if i == strong else "", overflow="fold")
+    for row in cells:
+        grid.add_row(*(Text(plain(cell)) for cell in row))
+    show(grid)
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return " ".join(str(part) for part in value)
+    return json.dumps(value) if isinstance(value, (dict, bool)) else str(value)

@@ -1,0 +1,597 @@
+"""Store: one collection as LanceDB tables. Rows go in by id, come out by vector, by words or by id.
+
+Three tables share one name: `items` (the rows, what plain LanceDB opens), `items.pictures` (stored pictures by content
+hash, so that a renamed or copied item costs nothing; why: docs/decisions/0001-picture-bytes.md) and `items.skipped`
+(what could not be used, so that it is not tried again). Every write holds the collection's writer lock, starts from
+the newest version and is on the disk when the call returns. Knows nothing of encoders, sources or queries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.durability import DurableTable, WriterLock, first_line
+from sightline.errors import (
+    BadVectors,
+    CollectionError,
+    CollectionMissing,
+    EncoderMismatch,
+    ForeignTable,
+    QueryError,
+    UsageError,
+)
+from sightline.schema import (
+    METADATA_KEY,
+    Encoded,
+    Item,
+    Manifest,
+    Modality,
+    Skipped,
+    SkipReason,
+    StoredItem,
+    arrow_schema,
+    vector_digest,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+_KNOWN = ("id", "uri", "version", "size", "mtime_ns", "text", "meta", "added_at")
+_HIT = ("id", "uri", "name", "text", "modality", "captured_at")
+_ITEM = (*_KNOWN, "name", "modality", "width", "height", "captured_at", "thumbnail")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a collection lives: a LanceDB folder and a table in it, written `URI[#table]`."""
+
+    folder: Path
+    table: str = "items"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Raises UsageError for an object store (not built yet) and for a table name that LanceDB refuses."""
+        uri, _, table = text.partition("#")
+        if "://" in uri:
+            raise UsageError(
+                f"collection '{text}' is on an object store, and this version keeps collections on local disks only",
+                hint="give a folder, e.g. data/tables#items",
+            )
+        table = table or "items"
+        if not uri or not all(c.isalnum() or c in "_-" for c in table) or not table.isascii():
+            raise UsageError(
+                f"'{text}' is not a collection address",
+                hint="write FOLDER or FOLDER#table; a table name has letters, digits, _ and -",
+            )
+        return cls(Path(uri), table)
+
+    def __str__(self) -> str:
+        return f"{self.folder}#{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store already has of an item: enough to tell whether it changed."""
+
+    id: str
+    uri: str
+    version: str
+    size: int | None
+    mtime_ns: int | None
+    text: str
+    meta: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row of one channel. `score` is the cosine (search) or BM25 (search_text); `cosine` only where it is known."""
+
+    id: str
+    uri: str
+    name: str
+    text: str
+    modality: Modality
+    captured_at: datetime | None
+    score: float
+    cosine: float | None = None
+
+
+class Store:
+    """The tables of one collection."""
+
+    def __init__(self, address: Address, *, lock_seconds: float = 120.0, refresh_seconds: float = 2.0) -> None:
+        self.address = address
+        lock = WriterLock(address.folder / ".sightline" / f"{address.table}.lock", seconds=lock_seconds)
+
+        def table(suffix: str) -> DurableTable:
+            return DurableTable(address.folder, address.table + suffix, lock, refresh_seconds=refresh_seconds)
+
+        self.rows, self.pictures, self.skips = table(""), table(".pictures"), table(".skipped")
+        self.lock = lock
+        self._manifest: Manifest | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.rows.exists
+
+    @property
+    def notices(self) -> list[str]:
+        """What opening had to mend, one line each."""
+        return [*self.rows.notices, *self.pictures.notices, *self.skips.notices]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The collection's own account of its encoder. Raises CollectionMissing, ForeignTable or CollectionDamaged."""
+        if self._manifest is None:
+            if not self.exists:
+                raise CollectionMissing(
+                    f"there is no collection '{self.address}'",
+                    hint=f"make it with: sightline index FOLDER -c {self.address}",
+                )
+            self._manifest = self._read_manifest()
+        return self._manifest
+
+    def create(self, manifest: Manifest) -> None:
+        """Make the rows' table, or open it when another process was quicker."""
+        self.rows.create(arrow_schema(manifest))
+        self._manifest = self._read_manifest()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return int(self._read_rows(lambda t: t.count_rows()))
+
+    def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """What is stored of these ids, by id."""
+        return {row.id: row for row in self._known_where(_is_in("id", ids))} if ids else {}
+
+    def by_version(self, versions: Sequence[str]) -> dict[str, list[Known]]:
+        """Rows whose content hash is one of `versions`, by version: twins and former places of the same bytes."""
+        twins: dict[str, list[Known]] = {}
+        for row in self._known_where(_is_in("version", versions)) if versions else ():
+            twins.setdefault(row.version, []).append(row)
+        return twins
+
+    def encodings(self, ids: Sequence[str]) -> dict[str, Encoded]:
+        """Whole rows without their pictures, by id, to be written again under another item."""
+        if not ids:
+            return {}
+        columns = [*_ITEM, "vector"]
+        table = self._read_rows(lambda t: t.search().where(_is_in("id", ids)).select(columns).to_arrow())
+        vectors = _matrix(table["vector"], self.manifest.dim)
+        return {
+            row["id"]: Encoded(
+                item=_item(row),
+                version=row["version"],
+                size=row["size"] or 0,
+                vector=vectors[i],
+                thumbnail=row["thumbnail"] or b"",
+                picture=None,
+                width=row["width"] or 0,
+                height=row["height"] or 0,
+                captured_at=row["captured_at"],
+            )
+            for i, row in enumerate(table.drop_columns(["vector"]).to_pylist())
+        }
+
+    def get(self, ident: str) -> StoredItem | None:
+        """One item by id or uri, without its vector."""
+        from lancedb.expr import col, lit
+
+        where = (col("id") == lit(ident)).or_(col("uri") == lit(ident))
+        rows = self._read_rows(lambda t: t.search().where(where).select(list(_ITEM)).limit(1).to_arrow()).to_pylist()
+        if not rows:
+            return None
+        row = rows[0]
+        return StoredItem(
+            item=_item(row),
+            id=row["id"],
+            version=row["version"],
+            width=row["width"],
+            height=row["height"],
+            captured_at=row["captured_at"],
+            added_at=row["added_at"],
+            thumbnail=row["thumbnail"] or b"",
+        )
+
+    def sample(self, n: int, rng: np.random.Generator) -> list[Found]:
+        """At most `n` different rows at random."""
+        rows = len(self)
+        offsets = rng.choice(rows, size=min(n, rows), replace=False) if rows else np.empty(0, int)
+        table = self._read_rows(lambda t: t.take_offsets([int(o) for o in offsets]).select(list(_HIT)).to_arrow())
+        return [_found(row, score=0.0) for row in table.to_pylist()]
+
+    def ids(self, *, under: str = "", batch: int = 4096) -> Iterator[list[tuple[str, str]]]:
+        """(id, uri) of every row whose uri starts with `under`, in batches."""
+        where = _starts_with("uri", under) if under else None
+
+        def reader(table: Any) -> Any:
+            query = table.search().select(["id", "uri"])
+            return (query.where(where) if where else query).to_batches(batch_size=batch)
+
+        for chunk in self._read_rows(reader):
+            yield list(zip(chunk["id"].to_pylist(), chunk["uri"].to_pylist(), strict=True))
+
+    def count_under(self, prefix: str) -> int:
+        return int(self._read_rows(lambda t: t.count_rows(_starts_with("uri", prefix).to_sql())))
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, *, where: str | None = None, exact: bool = False
+    ) -> list[Found]:
+        """The `k` rows nearest to `vector` (dim,) by cosine, best first; `score` = 1 - distance.
+
+        Raises BadVectors for a vector of another dimension, not finite or zero; QueryError for a bad where-clause.
+        """
+        checked = check_vectors(np.asarray(vector, np.float32)[None, :], self.manifest.dim)[0]
+
+        def query(table: Any) -> Any:
+            built = table.search(checked, vector_column_name="vector").distance_type("cosine")
+            return built.bypass_vector_index() if exact else built
+
+        table = self._filtered(query, where, [*_HIT, "_distance"], k)
+        return [_found(row, score=1.0 - row["_distance"]) for row in table.to_pylist()]
+
+    def search_text(
+        self, words: str, k: int, *, vector: NDArray[np.float32] | None = None, where: str | None = None
+    ) -> list[Found]:
+        """The `k` rows whose captions match `words` best (BM25), best first; `cosine` to `vector` where it is given."""
+        if not any(c.isalnum() for c in words):
+            return []
+        from lancedb.query import MatchQuery
+
+        columns = [*_HIT, "_score", *(["vector"] if vector is not None else [])]
+        table = self._filtered(lambda t: t.search(MatchQuery(words, "text"), query_type="fts"), where, columns, k)
+        cosines = _matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
+        rows = table.select([*_HIT, "_score"]).to_pylist()
+        return [
+            _found(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
+            for row, cosine in zip(rows, cosines, strict=True)
+        ]
+
+    def tokens(self, words: str) -> list[str]:
+        """The words as full text sees them: folded, stemmed, split also in languages without spaces."""
+        try:
+            return [token.text for token in self.rows.table.tokenize(words, column="text")]
+        except (RuntimeError, ValueError):  # no full-text index yet: whole lower-case words do
+            return words.lower().split()
+
+    def vector(self, ident: str) -> NDArray[np.float32] | None:
+        """The vector (dim,) of one id."""
+        from lancedb.expr import col, lit
+
+        where = col("id") == lit(ident)
+        table = self._read_rows(lambda t: t.search().where(where).select(["vector"]).limit(1).to_arrow())
+        return _matrix(table["vector"], self.manifest.dim)[0] if len(table) else None
+
+    def picture(self, version: str) -> bytes | None:
+        """The stored picture with this content hash, or None."""
+        from lancedb.expr import col, lit
+
+        if not self.pictures.exists:
+            return None
+        where = col("version") == lit(version)
+        rows = self.pictures.read(lambda t: t.search().where(where).select(["picture"]).limit(1).to_arrow())
+        return rows["picture"][0].as_py() if len(rows) else None
+
+    def skipped(self, uris: Sequence[str]) -> dict[str, Skipped]:
+        """What is remembered as unusable among these uris."""
+        if not uris or not self.skips.exists:
+            return {}
+        rows = self.skips.read(lambda t: t.search().where(_is_in("uri", uris)).to_arrow()).to_pylist()
+        return {row["uri"]: Skipped(**{**row, "reason": SkipReason(row["reason"])}) for row in rows}
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def upsert(
+        self, rows: Sequence[Encoded], *, added: Sequence[datetime | None] = (), gone: Sequence[str] = ()
+    ) -> None:
+        """Write rows by id in one commit: pictures first, then the rows, with the ids in `gone` removed.
+
+        `added` keeps a row's first date (None: now). Raises BadVectors before anything is written.
+        """
+        if not rows:
+            return
+        check_vectors(np.stack([row.vector for row in rows]), self.manifest.dim)
+        now = datetime.now(UTC)
+        dates = [date or now for date in added] or [now] * len(rows)
+        data = self._table_of(rows, dates, self.rows.table.schema)
+
+        def merge(table: Any) -> None:
+            self._check_still_ours(table)
+            merging = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            if gone:
+                merging = merging.when_not_matched_by_source_delete(_is_in("id", gone).to_sql())
+            merging.execute(data)
+
+        with self.lock.held():
+            self._put_pictures(rows)
+            self.rows.write(merge)
+
+    def amend(self, rows: Sequence[Known]) -> None:
+        """Write caption, size, mtime and meta of rows that are there already; vectors and pictures stay."""
+        if not rows:
+            return
+        import pyarrow as pa
+
+        schema = pa.schema([self.rows.table.schema.field(name) for name in ("id", "size", "mtime_ns", "text", "meta")])
+        data = pa.table({name: [getattr(row, name) for row in rows] for name in schema.names}, schema=schema)
+        self.rows.write(lambda t: t.merge_insert("id").when_matched_update_all().execute(data))
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Delete rows by id, and the stored pictures that no row is left for. Returns how many rows went."""
+        if not ids:
+            return 0
+        with self.lock.held():
+            versions = {row.version for row in self.known(ids).values()}
+            removed = int(self.rows.write(lambda t: t.delete(_is_in("id", ids))).num_deleted_rows)
+            self.drop_orphans(versions)
+        return removed
+
+    def drop_orphans(self, versions: Set[str]) -> None:
+        """Delete the stored pictures with these content hashes that no row is left for."""
+        if not versions or not self.pictures.exists:
+            return
+        with self.lock.held():
+            orphans = sorted(versions - set(self.by_version(sorted(versions))))
+            if orphans:
+                self.pictures.write(lambda t: t.delete(_is_in("version", orphans)))
+
+    def remember_skipped(self, skipped: Sequence[Skipped]) -> None:
+        """Remember what could not be used (a later entry for the same uri replaces the earlier)."""
+        if not skipped:
+            return
+        import pyarrow as pa
+
+        latest = {s.uri: s for s in skipped}
+        schema = pa.schema(
+            [
+                _unique("uri"),
+                pa.field("reason", pa.string()),
+                pa.field("detail", pa.string()),
+                pa.field("size", pa.int64()),
+                pa.field("mtime_ns", pa.int64()),
+            ]
+        )
+        columns = {n: [getattr(s, n) for s in latest.values()] for n in schema.names}
+        columns["reason"] = [s.reason.value for s in latest.values()]
+        self.skips.create(schema)
+        self.skips.merge("uri", pa.table(columns, schema=schema))
+
+    def forget_skipped(self, uris: Sequence[str]) -> None:
+        if uris and self.skips.exists:
+            self.skips.write(lambda t: t.delete(_is_in("uri", uris)))
+
+    def replace_rows(
+        self, manifest: Manifest, batches: Iterator[Sequence[Encoded]], added: Mapping[str, datetime]
+    ) -> None:
+        """Write all rows anew under another manifest, in one atomic version; the old one stays in the history.
+
+        `added` gives each id's first date.
+        """
+        import pyarrow as pa
+
+        schema = arrow_schema(manifest)
+
+        def record_batches() -> Iterator[pa.RecordBatch]:
+            for rows in batches:
+                check_vectors(np.stack([row.vector for row in rows]), manifest.dim)
+                now = datetime.now(UTC)
+                dates = [added.get(row.item.id, now) for row in rows]
+                yield from self._table_of(rows, dates, schema).to_batches()
+
+        self.rows.overwrite(pa.RecordBatchReader.from_batches(schema, record_batches()))
+        self._manifest = self._read_manifest()
+
+    def disk_bytes(self) -> int:
+        return sum(table.disk_bytes() for table in (self.rows, self.pictures, self.skips))
+
+    def drop(self) -> None:
+        """Delete the collection with its side tables. Sources are never touched."""
+        with self.lock.held():
+            for table in (self.rows, self.pictures, self.skips):
+                table.drop()
+            self._manifest = None
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _read_rows(self, work: Callable[[Any], T]) -> T:
+        self.manifest  # noqa: B018  # missing and foreign tables are told apart before they are read
+        return self.rows.read(work)
+
+    def _check_still_ours(self, table: Any) -> None:
+        """A rebuild in another process may have changed the encoder since this one opened the collection."""
+        now, mine = self._manifest_in(table), self.manifest
+        if now.fingerprint != mine.fingerprint:
+            self._manifest = now
+            raise EncoderMismatch(
+                f"collection '{self.address}' was rebuilt with {now.encoder} ({now.dim}-d) while {mine.encoder} "
+                f"({mine.dim}-d) was writing to it",
+                hint="run the same command again without --model; what was committed before is safe",
+            )
+
+    def _put_pictures(self, rows: Sequence[Encoded]) -> None:
+        import pyarrow as pa
+
+        pictures = {row.version: row.picture for row in rows if row.picture is not None}
+        if pictures:
+            schema = pa.schema([_unique("version"), pa.field("picture", pa.large_binary())])
+            self.pictures.create(schema)
+            data = {"version": list(pictures), "picture": list(pictures.values())}
+            self.pictures.merge("version", pa.table(data, schema=schema))
+
+    @staticmethod
+    def _table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Schema) -> pa.Table:
+        import pyarrow as pa
+
+        dim = schema.field("vector").type.list_size
+        vectors = np.stack([row.vector for row in rows]).astype(np.float32, copy=False)
+        flat = pa.array(vectors.reshape(-1), pa.float32())
+        columns: dict[str, Any] = {
+            "id": [r.item.id for r in rows],
+            "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
+            "text": [r.item.text for r in rows],
+            "uri": [r.item.uri for r in rows],
+            "version": [r.version for r in rows],
+            "modality": [r.item.modality.value for r in rows],
+            "thumbnail": [r.thumbnail for r in rows],
+            "name": [r.item.name for r in rows],
+            "size": [r.size for r in rows],
+            "mtime_ns": [r.item.mtime_ns for r in rows],
+            "vector_digest": [vector_digest(r.vector) for r in rows],
+            "width": [r.width for r in rows],
+            "height": [r.height for r in rows],
+            "captured_at": [r.captured_at for r in rows],
+            "added_at": list(added),
+            "meta": [dump_meta(r.item) for r in rows],
+        }
+        arrays = [
+            columns[f.name].cast(f.type)
+            if isinstance(columns.get(f.name), pa.Array)
+            else pa.array(columns.get(f.name, [None] * len(rows)), f.type)
+            for f in schema
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _known_where(self, where: Any) -> list[Known]:
+        rows = self._read_rows(lambda t: t.search().where(where).select(list(_KNOWN)).to_arrow()).to_pylist()
+        return [Known(**{**row, "text": row["text"] or "", "meta": row["meta"] or "{}"}) for row in rows]
+
+    def _filtered(self, query: Callable[[Any], Any], where: str | None, columns: list[str], k: int) -> pa.Table:
+        def run(table: Any) -> pa.Table:
+            built = query(table)
+            return (built.where(where) if where else built).select(columns).limit(k).to_arrow()
+
+        try:
+            return self._read_rows(run)
+        except (RuntimeError, ValueError) as error:
+            if not where:
+                raise
+            raise QueryError(
+                f"the where-clause '{where}' cannot be used: {first_line(error).removeprefix('Invalid input, ')}",
+                hint="it is SQL over the columns, e.g. --where \"width > 1000 AND text LIKE '%bus%'\"",
+            ) from None
+
+    def _read_manifest(self) -> Manifest:
+        return self._manifest_in(self.rows.table)
+
+    def _manifest_in(self, table: Any) -> Manifest:
+        raw = (table.schema.metadata or {}).get(METADATA_KEY.encode())
+        try:
+            return Manifest.loads(raw or b"")
+        except (ValueError, KeyError, TypeError):
+            raise ForeignTable(
+                f"the table '{self.address.table}' in {self.address.folder} was not made by Sightline",
+                hint=f"choose another table name, e.g. -c {self.address.folder}#photos",
+            ) from None
+
+
+def list_collections(folder: Path) -> list[Address]:
+    """The collections in a LanceDB folder, by name; side tables are not listed."""
+    names = sorted(path.name.removesuffix(".lance") for path in folder.glob("*.lance") if path.is_dir())
+    return [Address(folder, name) for name in names if "." not in name]
+
+
+def check_vectors(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The vectors (n, dim) unchanged, or BadVectors: wrong shape, not finite, or not of unit length within 1e-3.
+
+    LanceDB accepts infinite and missing vectors, answers a zero query with nothing and speaks of a missing column when
+    the dimension is wrong, so this is checked before it is asked.
+    """
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise BadVectors(f"vectors of shape {vectors.shape} were given where (n, {dim}) was expected")
+    norms = np.linalg.norm(vectors, axis=1)
+    bad = ~(np.abs(norms - 1.0) <= 1e-3)  # also true for NaN
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise BadVectors(f"vector {first} of {len(vectors)} has length {norms[first]:.4g}; unit length was expected")
+    return vectors
+
+
+def dump_meta(item: Item) -> str:
+    return json.dumps(dict(item.meta), ensure_ascii=False, sort_keys=True, default=str)
+
+
+def amended(known: Known, item: Item) -> Known:
+    """`known` with what `item` says now of caption, size, time and meta."""
+    return replace(
+        known,
+        size=item.size if item.size is not None else known.size,
+        mtime_ns=item.mtime_ns,
+        text=item.text,
+        meta=dump_meta(item),
+    )
+
+
+def _unique(name: str) -> pa.Field:
+    """A key column: Lance keeps it unique across concurrent merges when it is declared so."""
+    import pyarrow as pa
+
+    return pa.field(name, pa.string(), nullable=False, metadata={b"lance-schema:unenforced-primary-key": b"true"})
+
+
+def _is_in(column: str, values: Sequence[str]) -> Any:
+    from lancedb.expr import col
+
+    return col(column).isin(list(values))
+
+
+def _starts_with(column: str, prefix: str) -> Any:
+    """prefix <= column < the next string that does not start with it (prefixes are percent-encoded ASCII)."""
+    from lancedb.expr import col, lit
+
+    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return (col(column) >= lit(prefix)).and_(col(column) < lit(beyond))
+
+
+def _matrix(column: Any, dim: int) -> NDArray[np.float32]:
+    """A fixed-size list column as (n, dim) float32."""
+    chunks = [np.asarray(chunk.flatten(), np.float32) for chunk in column.chunks]
+    flat = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
+    return flat.reshape(-1, dim)
+
+
+def _item(row: dict[str, Any]) -> Item:
+    return Item(
+        uri=row["uri"],
+        name=row["name"] or row["uri"],
+        read=_Unread(row["uri"]),
+        text=row["text"] or "",
+        modality=Modality(row["modality"]),
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        meta=json.loads(row["meta"] or "{}"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """The bytes of a stored item are not here: `Collection.picture` has them."""
+
+    uri: str
+
+    def __call__(self) -> bytes:
+        raise CollectionError(f"{self.uri} was read from the store; its picture comes from Collection.picture")
+
+
+def _found(row: dict[str, Any], *, score: float, cosine: float | None = None) -> Found:
+    return Found(
+        id=row["id"],
+        uri=row["uri"],
+        name=row["name"] or row["uri"],
+        text=row["text"] or "",
+        modality=Modality(row["modality"]),
+        captured_at=row["captured_at"],
+        score=float(score),
+        cosine=cosine,
+    )
