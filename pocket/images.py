@@ -6,9 +6,12 @@ shows (one yes-or-no question an attribute, so that a hydrant of 20 pixels count
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from data import Pictures, class_words
+from numpy.typing import NDArray
 from teacher import TEACHER_DIM, Teacher
 from texts import Texts
 from torch import Tensor, nn
@@ -18,18 +21,23 @@ from words import street_attributes
 
 from sightline.train import contrastive_loss
 
-BATCH = {"flickr8k_train": 22, "streets": 10, "tiny_imagenet_32k": 24, "caltech101_80": 8}
+Floats = NDArray[np.float64 | np.float32]
+BATCH = {"flickr8k_train": 22, "streets": 14, "tiny_imagenet_32k": 20, "caltech101_80": 8}
 HEADS = 0.5  # weight of the plain classifiers on the tower's features: they learn faster than the text vectors
+LEAST_CROP = {"flickr8k_train": 0.5, "streets": 0.4, "tiny_imagenet_32k": 0.6, "caltech101_80": 0.5}  # share of area
 BANK = 2048  # captions of other pictures that serve as further negatives
+UNBOXED = ("crosswalk", "palm", "cactus", "tree")  # of these the scenes record an area, not a box
 ALIKE = 0.85  # captions whose teacher vectors are closer than this are not negatives of each other
 
 
 class ImageStage(nn.Module):
     mean, std = (0.45, 0.44, 0.42), (0.26, 0.26, 0.27)
+    centre: Tensor  # (384,) the mean of the teacher's vectors
 
     def __init__(self, sets: dict[str, Pictures], texts: Texts, teacher: Teacher, *, dim: int, seed: int) -> None:
         super().__init__()
-        self.tower = ImageTower(dim).to(memory_format=torch.channels_last)
+        self.tower = ImageTower(dim)
+        self.tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.project = nn.Linear(TEACHER_DIM, dim, bias=False)
         self._teacher = torch.from_numpy(teacher.vectors)
         self.register_buffer("centre", self._teacher.mean(0))
@@ -73,14 +81,15 @@ class ImageStage(nn.Module):
         pixels, crops, flips = [], {}, {}
         chosen = self._choose_captions(rows)
         for name, picked in rows.items():
-            crops[name] = self._crops(len(picked), 0.5 if name != "tiny_imagenet_32k" else 0.6)
+            crops[name] = self._crops(len(picked), LEAST_CROP[name])
             flips[name] = self._random.random(len(picked)) < 0.5
             if name == "streets":
                 flips[name] &= ~np.array([self._sided[row][at] for row, at in zip(picked, chosen[name], strict=True)])
             pixels.append(self._view(self._pixels[name][picked], crops[name], flips[name], side))
+        counts = list(BATCH.values())
         features = self.tower.features(torch.cat(pixels).contiguous(memory_format=torch.channels_last))
-        flickr, streets, tiny, caltech = F.normalize(self.tower.out(features), dim=-1).split(list(BATCH.values()))
-        _, plain_streets, plain_tiny, plain_caltech = features.split(list(BATCH.values()))
+        flickr, streets, tiny, caltech = torch.split(F.normalize(self.tower.out(features), dim=-1), counts)
+        _, plain_streets, plain_tiny, plain_caltech = torch.split(features, counts)
         parts = {
             "caption": self._caption_loss(torch.cat([flickr, streets]), rows, chosen),
             "tiny": self._class_loss("tiny_imagenet_32k", tiny, plain_tiny, rows["tiny_imagenet_32k"]),
@@ -99,7 +108,8 @@ class ImageStage(nn.Module):
         return F.normalize(self._place(self._teacher[rows]), dim=-1)
 
     def _place(self, teacher: Tensor) -> Tensor:
-        return self.project(teacher - self.centre)
+        placed: Tensor = self.project(teacher - self.centre)
+        return placed
 
     def _caption_loss(self, vectors: Tensor, rows: dict[str, list[int]], chosen: dict[str, list[int]]) -> Tensor:
         own = [
@@ -123,7 +133,7 @@ class ImageStage(nn.Module):
         target, plain = torch.from_numpy(labels[rows]), self.heads[name.split("_")[0].rstrip("10")](features)
         return F.cross_entropy(logits, target, label_smoothing=0.05) + HEADS * F.cross_entropy(plain, target)
 
-    def _attribute_loss(self, vectors: Tensor, features: Tensor, rows: list[int], crops: np.ndarray) -> Tensor:
+    def _attribute_loss(self, vectors: Tensor, features: Tensor, rows: list[int], crops: Floats) -> Tensor:
         first = self._random.random(len(self._phrases)) < 0.4
         picked = torch.tensor(
             [p[0] if f else p[self._random.integers(len(p))] for p, f in zip(self._phrases, first, strict=True)]
@@ -149,14 +159,14 @@ class ImageStage(nn.Module):
             for name in ("flickr8k_train", "streets")
         }
 
-    def _crops(self, count: int, least: float) -> np.ndarray:
+    def _crops(self, count: int, least: float) -> Floats:
         """(n, 4) left, top, right, bottom in [0, 1]; area from `least` to 1, aspect up to 4:3 either way."""
         area, aspect = self._random.uniform(least, 1.0, count), np.exp(self._random.uniform(-0.15, 0.15, count))
         width, height = np.minimum(np.sqrt(area) * aspect, 1), np.minimum(np.sqrt(area) / aspect, 1)
         left, top = self._random.random(count) * (1 - width), self._random.random(count) * (1 - height)
         return np.stack([left, top, left + width, top + height], 1)
 
-    def _view(self, pixels: Tensor, crops: np.ndarray, flips: np.ndarray, side: int) -> Tensor:
+    def _view(self, pixels: Tensor, crops: Floats, flips: NDArray[np.bool_], side: int) -> Tensor:
         """uint8 (n, h, w, 3) -> normalised float (n, 3, side, side): crop, flip, a little other light."""
         left, top, right, bottom = crops.T
         theta = np.zeros((len(pixels), 2, 3), np.float32)
@@ -168,23 +178,25 @@ class ImageStage(nn.Module):
         view = F.avg_pool2d(view, fine) if fine > 1 else view
         gain = torch.from_numpy(self._random.uniform(0.85, 1.15, (len(pixels), 1, 1, 1)).astype(np.float32))
         shift = torch.from_numpy(self._random.uniform(-0.05, 0.05, (len(pixels), 1, 1, 1)).astype(np.float32))
-        return ((view * gain + shift).clamp(0, 1) - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[
-            :, None, None
-        ]
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
+        seen: Tensor = ((view * gain + shift).clamp(0, 1) - mean) / std
+        return seen
 
 
 def _half_whitening(vectors: Tensor, dim: int) -> Tensor:
     """(dim, 384): the main axes of the texts, the strong ones damped, so that likenesses start spread out."""
     values, axes = torch.linalg.eigh(vectors.T @ vectors / len(vectors))
-    return (axes[:, -dim:] * values[-dim:].clamp(min=1e-6) ** -0.25).T
+    whitening: Tensor = (axes[:, -dim:] * values[-dim:].clamp(min=1e-6) ** -0.25).T
+    return whitening
 
 
 class _Scene:
     """Which attributes a street scene has, and where the boxes of those are that can fall outside a crop."""
 
-    def __init__(self, record: dict, attributes: list[str]) -> None:
+    def __init__(self, record: dict[str, Any], attributes: list[str]) -> None:
         true = street_attributes(record)
         self._whole = np.array([name in true for name in attributes], np.float32)
+        self._unboxed = [attributes.index(name) for name in UNBOXED if name in attributes]
         self._boxes: dict[int, list[list[float]]] = {}
         for entity in record["entities"]:
             names = [entity["tag"], f"{entity.get('colour_name')} {entity['tag']}"]
@@ -192,17 +204,20 @@ class _Scene:
                 if name in attributes:
                     self._boxes.setdefault(attributes.index(name), []).append(entity["box"])
 
-    def labels(self, crop: np.ndarray) -> np.ndarray:
+    def labels(self, crop: Floats) -> Floats:
         """float32 (attributes,): 1 true, 0 false, -1 not to be asked because the crop cuts it off."""
         labels = self._whole.copy()
+        if (crop[2] - crop[0]) * (crop[3] - crop[1]) < 0.6:
+            labels[self._unboxed] = -1
         for attribute, boxes in self._boxes.items():
             if max(_inside(box, crop) for box in boxes) < 0.6:
                 labels[attribute] = -1
         return labels
 
 
-def _inside(box: list[float], crop: np.ndarray) -> float:
+def _inside(box: list[float], crop: Floats) -> float:
     """Share of the box's area that lies in the crop."""
     width = min(box[2], crop[2]) - max(box[0], crop[0])
     height = min(box[3], crop[3]) - max(box[1], crop[1])
-    return max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
+    share: float = max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
+    return share

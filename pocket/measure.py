@@ -37,13 +37,14 @@ class Folder:
         self.tokenizer.enable_truncation(context)
         self.visual, self.textual = (self.onnxruntime(part) for part in ("visual", "textual"))
 
-    def pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def pixels(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         width, height = self.preprocess["size"]
         mean, std = (np.array(self.preprocess[key], np.float32) for key in ("mean", "std"))
-        rows = [Image.fromarray(p).resize((width, height), Image.Resampling.BICUBIC) for p in pictures]
-        return ((np.stack(rows).astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2).copy()
+        rows = [np.asarray(Image.fromarray(p).resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
+        values = (np.stack(rows).astype(np.float32) / 255 - mean) / std
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
 
-    def images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def images(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         return _unit(
             np.concatenate([self.visual(self.pixels(pictures[at : at + 16])) for at in range(0, len(pictures), 16)])
         )
@@ -98,7 +99,7 @@ def caption_recall(model: Folder, data: Path, cache: Path) -> dict[str, float]:
 
 def class_accuracy(model: Folder, data: Path, cache: Path) -> dict[str, float]:
     """Zero-shot: the class is among the five nearest prompts 'a photo of a {name}'."""
-    result = {}
+    result: dict[str, float] = {}
     for name in ("tiny_imagenet_32k", "caltech101_80"):
         pictures = load(data, cache, name, "test")
         names = [class_words(captions)[0] for captions in pictures.captions]

@@ -23,6 +23,7 @@ from measure import measure
 from sentences import TextStage, train_tokenizer
 from teacher import Teacher
 from texts import gather
+from tokenizers import Tokenizer
 
 from sightline.train import Average, Step, export_model_folder, fit, seed_everything
 
@@ -35,6 +36,7 @@ def main() -> None:
     seed_everything(options.seed)
     torch.set_num_threads(options.threads)
     begin = time.monotonic()
+    options.checkpoint.mkdir(parents=True, exist_ok=True)
     sets = {name: load(options.data, options.cache, name, "train") for name in DATA_SETS}
     texts = gather(*(sets[name] for name in DATA_SETS), seed=options.seed)
     teacher = Teacher(texts.all(), options.cache)
@@ -42,7 +44,7 @@ def main() -> None:
 
     images = ImageStage(sets, texts, teacher, dim=DIM, seed=options.seed)
     if options.start:
-        images.load_state_dict(torch.load(options.start, weights_only=True), strict=True)
+        images.load_state_dict(torch.load(options.start / "images.pt", weights_only=True))
     average = Average(images, 0.995)
 
     def after_image_step(step: Step) -> None:
@@ -56,12 +58,16 @@ def main() -> None:
         seconds=options.minutes * 60 * share, learning_rate=options.rate, after_step=after_image_step,
     )  # fmt: skip
     images.load_state_dict(average.state)
-    torch.save(images.state_dict(), options.cache / "images.pt")
+    torch.save(images.state_dict(), options.checkpoint / "images.pt")
 
-    tokenizer = train_tokenizer(teacher.texts, VOCAB)
+    if options.start:
+        tokenizer = Tokenizer.from_file(str(options.start / "tokenizer.json"))
+    else:
+        tokenizer = train_tokenizer(teacher.texts, VOCAB)
+    tokenizer.save(str(options.checkpoint / "tokenizer.json"))
     sentences = TextStage(teacher, images, tokenizer, dim=DIM, context=CONTEXT, rng=random.Random(options.seed))
-    if options.start_text:
-        sentences.tower.load_state_dict(torch.load(options.start_text, weights_only=True), strict=False)
+    if options.start:
+        sentences.tower.load_state_dict(torch.load(options.start / "sentences.pt", weights_only=True))
 
     def after_text_step(step: Step) -> None:
         if step.number % 100 == 0:
@@ -72,7 +78,7 @@ def main() -> None:
         sentences.loss, sentences.tower.parameters(), steps=options.steps * 10,
         seconds=options.minutes * 60 * (1 - share), learning_rate=1.5e-3, after_step=after_text_step,
     )  # fmt: skip
-    torch.save(sentences.tower.state_dict(), options.cache / "sentences.pt")
+    torch.save(sentences.tower.state_dict(), options.checkpoint / "sentences.pt")
 
     config = {
         "embed_dim": DIM,
@@ -90,8 +96,11 @@ def main() -> None:
         "text_steps": len(text_losses), "text_cosine": round(sentences.cosine, 4),
         "seconds": round(time.monotonic() - begin),
     }  # fmt: skip
+    if options.start:
+        training["before"] = json.loads((options.start / "training.json").read_text())
+    (options.checkpoint / "training.json").write_text(json.dumps(training))
     card = json.loads((Path(__file__).parent / "card.json").read_text())
-    images.tower.to(memory_format=torch.contiguous_format)
+    images.tower.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     export_model_folder(
         options.out, image_tower=images.tower, text_tower=sentences.tower, config=config, preprocess=preprocess,
         tokenizer_json=tokenizer.to_str(pretty=False), pad_token="[PAD]", half=True,  # noqa: S106
@@ -110,13 +119,7 @@ def say(text: str) -> None:
 
 def _public(arguments: list[str]) -> list[str]:
     """The command line without this machine's folders: the value of a folder flag becomes its name in capitals."""
-    hidden = {
-        "--data": "DIR",
-        "--out": "FOLDER",
-        "--cache": "CACHE",
-        "--start": "CHECKPOINT",
-        "--start-text": "CHECKPOINT",
-    }
+    hidden = {"--data": "DIR", "--out": "FOLDER", "--cache": "CACHE", "--start": "BEFORE", "--checkpoint": "CHECKPOINT"}
     return [hidden.get(before, value) for before, value in zip(["", *arguments], arguments, strict=False)]
 
 
@@ -132,8 +135,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1_000_000, help="stop the image tower here if that comes first")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate of the image tower")
     parser.add_argument("--sizes", type=_sizes, default="0:64,0.4:96,0.75:128", help="share of training : picture side")
-    parser.add_argument("--start", type=Path, help="an images.pt to go on from")
-    parser.add_argument("--start-text", type=Path, help="a sentences.pt to go on from")
+    parser.add_argument("--checkpoint", type=Path, default=Path(".cache/pocket/checkpoint"), help="written at the end")
+    parser.add_argument("--start", type=Path, help="a checkpoint folder to go on from")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

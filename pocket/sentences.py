@@ -38,9 +38,8 @@ class TextStage:
     def __init__(
         self, teacher: Teacher, images: ImageStage, tokenizer: Tokenizer, *, dim: int, context: int, rng: random.Random
     ) -> None:
-        self.tower = TextTower(
-            dim, vocab=tokenizer.get_vocab_size(), context=context, pad=tokenizer.token_to_id("[PAD]")
-        )
+        pad = tokenizer.token_to_id("[PAD]") or 0
+        self.tower = TextTower(dim, vocab=tokenizer.get_vocab_size(), context=context, pad=pad)
         self.cosine = 0.0  # running mean of the cosine to the target
         self._texts, self._tokenizer, self._context, self._rng = teacher.texts, tokenizer, context, rng
         self._short = [row for row, text in enumerate(teacher.texts) if len(text.split()) <= 6]

@@ -56,7 +56,8 @@ class ImageTower(nn.Module):
         return torch.cat([grid.mean((2, 3)), self.small(grid.amax((2, 3)))], 1)  # (n, 2 width)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.out(self.features(image))
+        vectors: Tensor = self.out(self.features(image))
+        return vectors
 
 
 class TextTower(nn.Module):
@@ -83,7 +84,8 @@ class TextTower(nn.Module):
             x = layer(x, block)
         weight = real[:, :, None]
         mean = (self.norm(x) * weight).sum(1) / (weight.sum(1) + 0.1)
-        return self.out(mean + self.empty)
+        vectors: Tensor = self.out(mean + self.empty)
+        return vectors
 
 
 class Layer(nn.Module):
@@ -101,4 +103,5 @@ class Layer(nn.Module):
         q, k, v = self.qkv(self.first(x)).reshape(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         attention = (q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5 + block).softmax(-1)
         x = x + self.proj((attention @ v).transpose(1, 2).reshape(n, length, width))
-        return x + self.mlp(self.second(x))
+        made: Tensor = x + self.mlp(self.second(x))
+        return made

@@ -7,6 +7,7 @@ contains. Plain RRF let a weak encoder push down the one picture whose caption s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ def retrieve(
     by_text: list[Found] = []
     if "text" in channels and query.text:
         by_text = store.search_text(query.text, depth, vector=vector, where=query.where)
-    ranked = _fuse(by_vector, by_text, wanted=set(store.tokens(query.text)) if by_text else set(), store=store)
+    ranked = _fuse(by_vector, by_text, _coverage(store, query.text, by_text))
     own = {term.item for term in query.terms if term.item}
     best = [one for one in ranked if one.found.id not in own][:k]
     return Hits(query, tuple(_hit(rank, one, load) for rank, one in enumerate(best, start=1)))
@@ -87,25 +88,28 @@ def _query_vector(store: Store, encoder: Callable[[], Encoder], query: Query) ->
     return np.asarray(encoder().encode_text([term.text])[0])
 
 
-def _fuse(by_vector: Sequence[Found], by_text: Sequence[Found], *, wanted: set[str], store: Store) -> list[_Fused]:
+def _fuse(by_vector: Sequence[Found], by_text: Sequence[Found], coverage: Sequence[float]) -> list[_Fused]:
     fused: dict[str, _Fused] = {}
     for rank, found in enumerate(by_vector, start=1):
         one = fused.setdefault(found.id, _Fused(found, found.score, 0.0, {}))
         one.why["vector"] = Channel(rank, found.score)
         one.share += 1 / (RRF_K + rank)
-    for rank, found in enumerate(by_text, start=1):
+    for rank, (found, covered) in enumerate(zip(by_text, coverage, strict=True), start=1):
         cosine = found.cosine if found.cosine is not None else 0.0
         one = fused.setdefault(found.id, _Fused(found, cosine, 0.0, {}))
         one.why["text"] = Channel(rank, found.score)
-        one.share += TEXT_WEIGHT * _coverage(found.text, wanted, store) / (RRF_K + rank)
+        one.share += TEXT_WEIGHT * covered**2 / (RRF_K + rank)
     return sorted(fused.values(), key=lambda one: (-one.share, -one.score, one.found.id))
 
 
-def _coverage(text: str, wanted: set[str], store: Store) -> float:
-    """Square of the share of the query's words that the best single caption has, in [0, 1]."""
-    if not wanted:
-        return 0.0
-    return max(len(wanted & set(store.tokens(caption))) / len(wanted) for caption in text.split("\n")) ** 2
+def _coverage(store: Store, words: str, by_text: Sequence[Found]) -> list[float]:
+    """For each row the share of the query's words that its best single caption has, in [0, 1]."""
+    if not by_text:
+        return []
+    captions = [found.text.split("\n") for found in by_text]
+    wanted, *each = store.tokens([words, *itertools.chain.from_iterable(captions)])
+    rest = iter(each)
+    return [max(len(wanted & next(rest)) for _ in of_row) / len(wanted) if wanted else 0.0 for of_row in captions]
 
 
 def _hit(rank: int, one: _Fused, load: Callable[[str], bytes]) -> Hit:

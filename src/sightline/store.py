@@ -259,12 +259,24 @@ class Store:
             for row, cosine in zip(rows, cosines, strict=True)
         ]
 
-    def tokens(self, words: str) -> list[str]:
-        """The words as full text sees them: folded, stemmed, split also in languages without spaces."""
+    def tokens(self, texts: Sequence[str]) -> list[set[str]]:
+        """Each text's words as full text sees them: folded, stemmed, split also in languages without spaces.
+
+        One call for all of them, a made-up word between two: the round trip costs more than the work.
+        """
+        fence = "qzjxqzjx"
+        joined = f" {fence} ".join(texts)
         try:
-            return [token.text for token in self.rows.table.tokenize(words, column="text")]
+            words = [token.text for token in self.rows.table.tokenize(joined, column="text")]
         except (RuntimeError, ValueError):  # no full-text index yet: whole lower-case words do
-            return words.lower().split()
+            words = joined.lower().split()
+        sets: list[set[str]] = [set()]
+        for word in words:
+            if word == fence:
+                sets.append(set())
+            else:
+                sets[-1].add(word)
+        return sets
 
     def vector(self, ident: str) -> NDArray[np.float32] | None:
         """The vector (dim,) of one id."""
