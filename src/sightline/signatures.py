@@ -42,7 +42,7 @@ def sniff(head: bytes) -> SkipReason | None:
         return _sniff_ftyp(head)
     if len(head) > 3 and head[:1] == b"P" and head[1:2] in b"1234567fFy" and head[2:3].isspace():
         return None
-    if head[:2] == b"\xff\xf1" or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
+    if head[:2] == b"\xff\xf1" or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE6 in (0xE2, 0xE4)):
         return SkipReason.UNSUPPORTED_MODALITY  # AAC or MPEG audio frame
     if len(head) > 188 and head[0] == head[188] == 0x47:
         return SkipReason.UNSUPPORTED_MODALITY  # MPEG transport stream
