@@ -129,7 +129,7 @@ def find_model(name_or_folder: str | os.PathLike[str], models_dir: Path) -> Path
         folder = path
     else:
         folder = models_dir / asked
-    if not folder.is_dir():
+    if not asked or not folder.is_dir():
         raise _unknown(asked, models_dir)
     check_whole(folder)
     return folder

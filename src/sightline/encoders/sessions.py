@@ -13,6 +13,7 @@ Elsewhere, Arm above all: ONNX Runtime, since OpenVINO is no dependency there.
 
 from __future__ import annotations
 
+import os
 import platform
 import queue
 import sys
@@ -22,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,8 +211,7 @@ class OnnxRuntimeSession:
         threads: int | None = None,
         normalise: Normalise | None = None,
     ) -> None:
-        import onnxruntime
-
+        onnxruntime = import_onnxruntime()
         if precision not in (None, "f32"):
             raise UsageError(
                 f"onnxruntime runs a graph in the precision it was stored in, not {precision!r}",
@@ -419,25 +419,77 @@ def _onnxruntime_shape(port: Any) -> tuple[int | None, ...]:
     return tuple(size if isinstance(size, int) else None for size in port.shape)
 
 
+def import_onnxruntime() -> Any:
+    """The module `onnxruntime`, with its telemetry off.
+
+    Since 1.29 its wheels for Linux and macOS write a device id below the home directory at import and send session
+    events to Microsoft (onnxruntime pull request 27379). The variable has to be set before the first import; a value
+    that the user has set is left alone. On Windows the events go to the system's own tracing, as the user configured.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 # Damaged files
 
 
 def _check_file(path: Path) -> None:
-    """What fetching and copying usually leave of a graph, said plainly; the runtimes report the rest less well."""
+    """What fetching and copying usually leave of a graph, said plainly.
+
+    The runtimes report it less well: OpenVINO, when ONNX does not fit, lets every other format try and log.
+    """
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            flaw = _flaw(file, path.stat().st_size)
     except OSError as error:
         raise CorruptModel(f"{_short(path)} cannot be read: {error.strerror}", hint=_FETCH_AGAIN) from error
-    seen = ""
+    if flaw:
+        raise CorruptModel(f"{_short(path)} is {flaw}, not an ONNX graph", hint=_FETCH_AGAIN)
+
+
+def _flaw(file: BinaryIO, size: int) -> str:
+    head = file.read(64)
     if not head:
-        seen = "an empty file"
-    elif head.startswith(b"version https://git-lfs"):
-        seen = "a Git LFS pointer"
-    elif head.lstrip().startswith(b"<"):
-        seen = "a web page"
-    if seen:
-        raise CorruptModel(f"{_short(path)} is {seen}, not an ONNX graph", hint=_FETCH_AGAIN)
+        return "an empty file"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer"
+    if head.lstrip().startswith(b"<"):
+        return "a web page"
+    return "" if _is_whole_onnx(file, size) else f"cut off or damaged ({size:,} bytes)"
+
+
+def _is_whole_onnx(file: BinaryIO, size: int) -> bool:
+    """Steps over the fields of the outermost protobuf message (ModelProto, onnx.proto): a few reads, whatever the size.
+
+    True when the last one ends at the end of the file and field 7, the graph, is among them.
+    """
+    at, fields = 0, set()
+    while at < size:
+        file.seek(at)
+        head = file.read(20)
+        key, used = _varint(head)
+        value, more = _varint(head[used:])
+        if used == 0 or more == 0:
+            return False
+        fields.add(key >> 3)
+        wire = key & 7
+        if wire not in (0, 2):  # ModelProto has numbers and messages only
+            return False
+        at += used + more + (value if wire == 2 else 0)
+    return at == size and 7 in fields
+
+
+def _varint(data: bytes) -> tuple[int, int]:
+    """The number at the head of `data` and its length in bytes; length 0 when there is none."""
+    value = 0
+    for place, byte in enumerate(data[:10]):
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return value, place + 1
+    return 0, 0
 
 
 def _readable(path: Path, load: Callable[[], Any]) -> Any:
