@@ -23,6 +23,7 @@ from PIL import Image
 from sightline.errors import BadMedia
 from sightline.schema import SkipReason
 from sightline.signatures import FORMATS, HEAD, PNG, check_head, has_heif
+from sightline.signatures import sniff as sniff  # media.sniff is where a reader looks for it
 
 MAX_PIXELS = 89_478_485
 MAX_ASPECT = 100

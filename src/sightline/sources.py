@@ -74,13 +74,13 @@ def open_source(spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Seque
         if name.startswith("file://"):
             name = path_of(name)
     path = os.path.abspath(os.path.expanduser(name))
-    if os.path.isdir(path):
+    if name and os.path.isdir(path):
         return Folder(path, _excluded(exclude))
-    if os.path.lexists(path):
+    if name and os.path.lexists(path):
         return File(path)
     if isinstance(spec, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
         raise SourceError(f"{name}: no source of kind '{kind}:' is known", hint=f"use {_KINDS}")
-    raise SourceError(f"{shown(name)}: there is no such file or folder", hint=f"a source is {_KINDS}")
+    raise SourceError(f"{shown(name) or 'nothing'}: there is no such file or folder", hint=f"a source is {_KINDS}")
 
 
 def file_uri(path: str | os.PathLike[str]) -> str:
