@@ -85,6 +85,7 @@ def test_names_that_are_not_utf_8_are_kept_without_loss(folder):
     assert not still_there(item.uri)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=60).filter(lambda raw: b"\0" not in raw))
 def test_a_path_and_its_uri_are_one(raw):
     path = os.path.abspath(os.fsdecode(b"/" + raw))
@@ -371,7 +372,7 @@ def test_a_caption_file_that_may_not_be_read_is_reported(folder):
 
 
 @given(st.binary(max_size=300), st.sampled_from(["captions.csv", "metadata.csv", "metadata.jsonl", "a.txt"]))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_no_bytes_in_a_caption_file_do_harm(data, name):
     prefix = b'{"file": "a.jpg", "text": "' if name.endswith("jsonl") else b"file,text,other\na.jpg,"
     for content in (data, prefix + data):

@@ -71,7 +71,7 @@ def jpeg(image: Image.Image, *, longest: int, quality: int = 85) -> bytes:
     """A JPEG without metadata whose longest side is at most `longest` pixels; never enlarged. `image` is RGB."""
     scale = min(1.0, longest / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0) if scale < 1 else image.copy()
+    small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0) if scale < 1 else image.copy()
     small.info = {}  # Pillow would write its comment and density
     out = io.BytesIO()
     small.save(out, "JPEG", quality=quality)
