@@ -16,11 +16,11 @@ import typer
 
 from sightline import care, render
 from sightline.errors import SightlineError, UsageError
-from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, SaveFlag, examples, open_collection
+from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, SaveFlag, examples, listed, open_collection
 
 if TYPE_CHECKING:
     from sightline.collection import Collection
-    from sightline.schema import Hit, Hits, IngestReport, Item
+    from sightline.schema import Hit, Hits, Item
 
 STOPPED = 130
 
@@ -157,12 +157,20 @@ def index(
             hint="run `sightline index --rebuild` first, then index the SOURCE",
         )
     target = open_collection(
-        collection, model=model, keep=keep, device=device, runtime=runtime, precision=precision, batch_size=batch_size
+        collection,
+        model=None if rebuild else model,
+        keep=keep,
+        device=device,
+        runtime=runtime,
+        precision=precision,
+        batch_size=batch_size,
     )
-    with render.ticker(progress) as tell:
+    if not rebuild:
+        _announce(target, source or ())
+    with render.ticker(progress, count=lambda: len(target) if rebuild else listed(source or (), exclude or ())) as tell:
         try:
             if rebuild:
-                report = target.rebuild(progress=tell)
+                report = target.rebuild(model=model, progress=tell)
             else:
                 report = target.ingest(
                     *(source or ()),
@@ -177,7 +185,8 @@ def index(
                 )
         except KeyboardInterrupt:
             raise _Stopped(tell.committed, target.address) from None
-    _notices(target, report)
+    for line in report.notices:
+        render.note(line)
     if as_json:
         render.out(render.dump(report.to_json()))
     else:
@@ -295,9 +304,14 @@ def demo(
 # ---- in call order --------------------------------------------------------------------------------------------
 
 
-def _notices(target: Collection, report: IngestReport) -> None:
-    for line in dict.fromkeys([*([target.model_notice] if target.model_notice else []), *report.notices]):
-        render.note(line)
+def _announce(target: Collection, specs: Sequence[str]) -> None:
+    """Finds the sources and the encoder, so that what there is to say about them is said before the long work."""
+    from sightline.sources import open_source
+
+    for spec in specs:
+        open_source(spec)
+    if target.encoder and target.model_notice:
+        render.note(target.model_notice)
 
 
 def _check_figure(path: str | None) -> None:

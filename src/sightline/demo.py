@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 
 from sightline import collection, media, plots, render
+from sightline.encoders import POCKET
+from sightline.flags import listed
 from sightline.schema import Hits, IngestReport
 
 ADDRESS = "data/tables#streets"
 FIGURE = Path("data/demo.png")
-QUERIES = ("a road with a stop sign", "a red car at night", "a dog on the pavement")
+QUERIES = ("a road with a stop sign", "a red sports car at night", "a plane above the desert")
 K = 3
 SHOWN = 4  # tiles in a row of the figure
 
@@ -23,6 +25,9 @@ SHOWN = 4  # tiles in a row of the figure
 def tell(address: str = ADDRESS, figure: Path = FIGURE) -> None:
     """Prints the story on stdout and writes the figure."""
     scenes = collection.open(address)
+    if not scenes.exists:
+        scenes = collection.open(address, model=POCKET)  # in a minute, also where a large model has been fetched
+    render.out("Sightline, shown on the street scenes that come with it")
     render.heading("1. Pictures into a collection")
     _indexed(_index(scenes))
     render.heading("2. Search by words")
@@ -51,8 +56,8 @@ NEXT = (
 
 
 def _index(scenes: collection.Collection) -> IngestReport:
-    with render.ticker("auto") as tell_progress:
-        return scenes.ingest("streets", progress=tell_progress)
+    with render.ticker("auto", count=lambda: listed(["streets"])) as progress:
+        return scenes.ingest("streets", progress=progress)
 
 
 def _indexed(report: IngestReport) -> None:

@@ -117,12 +117,12 @@ class DurableTable:
             raise self._damaged("no readable version is left")
         try:
             table = self._connection().open_table(self.name)
-        except (RuntimeError, ValueError) as error:  # a whole footer over a damaged body
+        except Exception as error:  # a whole footer over a damaged body: Lance raises what it likes, panics included
             head = newest_first(self.folder)[0]
             moved.append(quarantine(self.folder, head))
             try:
                 table = self._connection().open_table(self.name)
-            except (RuntimeError, ValueError):
+            except Exception:
                 os.replace(moved[-1], head)
                 raise self._damaged(first_line(error)) from None
         if moved:
@@ -260,15 +260,21 @@ def first_line(error: Exception) -> str:
 
 
 def _is_whole(manifest: Path) -> bool:
+    """Whether the footer is there and points at a message inside the file (Lance format, "Manifest").
+
+    Lance 13 panics on a length that reaches past the end, so this is looked at before it is asked to open anything.
+    """
     try:
-        with manifest.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size < 16:
-                return False
-            file.seek(size - 4)
-            return file.read(4) == MANIFEST_MAGIC
+        data = manifest.read_bytes()
     except FileNotFoundError:
         return True  # a cleanup in another process took it: not ours to judge
+    if len(data) < 16 or data[-4:] != MANIFEST_MAGIC:
+        return False
+    position = int.from_bytes(data[-16:-8], "little")
+    if position + 4 > len(data) - 16:
+        return False
+    length = int.from_bytes(data[position : position + 4], "little")
+    return length > 0 and position + 4 + length <= len(data) - 16
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,3 +31,39 @@ def open_collection(address: str | None, *, model: str | None = None, **flags: A
     from sightline.config import settings
 
     return sightline.open(address, model=model, settings=settings(**flags))
+
+
+def listed(specs: Sequence[str], exclude: Sequence[str] = ()) -> int | None:
+    """How many items the sources list, counted without reading one; None when that would take as long as indexing."""
+    from sightline import sources
+
+    total = 0
+    for spec in specs:
+        source = sources.open_source(spec, exclude=exclude)
+        if isinstance(source, (sources.Folder, sources.File)):
+            total += sum(1 for _ in source)
+        elif isinstance(source, sources.Parquet):
+            total += sum(_rows(path) for path in source.paths)
+        elif isinstance(source, sources.Streets):
+            total += _streets(source.split)
+        else:
+            return None
+    return total
+
+
+def _streets(split: str) -> int:
+    import importlib.resources
+
+    folder = importlib.resources.files("sightline") / "data" / "streets"
+    names = [f"{split}.parquet"] if split else ["train.parquet", "test.parquet"]
+    total = 0
+    for name in names:
+        with importlib.resources.as_file(folder / name) as path:
+            total += _rows(str(path))
+    return total
+
+
+def _rows(path: str) -> int:
+    import pyarrow.parquet
+
+    return int(pyarrow.parquet.read_metadata(path).num_rows)

@@ -49,7 +49,7 @@ def tend(store: Store, *, always: bool = False) -> bool:
     now = state(store)
     rows = len(store)
     has_text = any(index.columns == ["text"] for index in store.rows.table.list_indices())
-    if rows and not has_text:
+    if not has_text:
         store.rows.write(_index_text)
         now = state(store)
     due = now.fragments > MANY_FRAGMENTS or now.unindexed > max(MANY_UNINDEXED, rows // 10)
@@ -69,9 +69,45 @@ def _fragments(table: Any) -> int:
     return int(table.stats()["fragment_stats"]["num_fragments"])
 
 
+STOP_WORDS = [
+    "a",
+    "an",
+    "and",
+    "are",
+    "as",
+    "at",
+    "be",
+    "but",
+    "by",
+    "for",
+    "if",
+    "in",
+    "into",
+    "is",
+    "it",
+    "of",
+    "on",
+    "or",
+    "such",
+    "that",
+    "the",
+    "their",
+    "then",
+    "there",
+    "these",
+    "they",
+    "this",
+    "to",
+    "was",
+    "will",
+    "with",
+]
+"""Lucene's English list without its negations. LanceDB's own list holds words of many languages, "dog" among them."""
+
+
 def _index_text(table: Any) -> None:
     from lancedb.index import FTS
 
-    # icu finds words in languages without spaces, where LanceDB's default tokenizer finds none;
-    # positions make phrases work
-    table.create_index("text", config=FTS(base_tokenizer="icu", with_position=True, remove_stop_words=True))
+    # icu finds words in languages without spaces, where LanceDB's default tokenizer finds none; positions make
+    # phrases work
+    table.create_index("text", config=FTS(base_tokenizer="icu", with_position=True, custom_stop_words=STOP_WORDS))

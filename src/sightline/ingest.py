@@ -24,7 +24,18 @@ import numpy as np
 from sightline import index
 from sightline.errors import CollectionError
 from sightline.executors import Executor, Worker, skip_for
-from sightline.schema import Encoded, IngestReport, Item, Manifest, Progress, Skipped, SkipReason, item_id, version_of
+from sightline.schema import (
+    Encoded,
+    IngestReport,
+    Item,
+    Manifest,
+    Modality,
+    Progress,
+    Skipped,
+    SkipReason,
+    item_id,
+    version_of,
+)
 from sightline.sources import Source, still_there
 from sightline.store import Known, Store, amended, dump_meta
 
@@ -81,10 +92,18 @@ def ingest(
     return run.report()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What decides a vector: the bytes, and as what they are read. Items alike in both share one encoding."""
+
+    version: str
+    modality: Modality
+
+
+@dataclass(frozen=True, slots=True)
 class _Hashed:
     item: Item
-    version: str
+    content: Content
     size: int
 
 
@@ -104,15 +123,15 @@ class _Run:
     removed: int = 0
     committed: int = 0
     _seen: array[int] = field(default_factory=lambda: array("Q"))
-    _busy: dict[str, str] = field(default_factory=dict)  # id -> version, from the encoder's door to the commit
-    _twins: dict[str, list[Item]] = field(default_factory=dict)  # version in the encoder -> items waiting for it
+    _busy: dict[str, Content] = field(default_factory=dict)  # id -> content, from the encoder's door to the commit
+    _twins: dict[Content, list[Item]] = field(default_factory=dict)  # content in the encoder -> items waiting for it
     _claimed: set[str] = field(default_factory=set)  # ids whose row moves with the next commit
     _known: dict[str, Known] = field(default_factory=dict)  # rows that are being replaced
     _rows: list[Encoded] = field(default_factory=list)
     _added: list[datetime | None] = field(default_factory=list)
     _amends: list[Known] = field(default_factory=list)
     _new_skips: list[Skipped] = field(default_factory=list)
-    _fresh: dict[str, Encoded] = field(default_factory=dict)  # version -> row that waits for the commit
+    _fresh: dict[Content, Encoded] = field(default_factory=dict)  # content -> row that waits for the commit
     _once_skipped: set[str] = field(default_factory=set)  # uris that an earlier run could not use
     _bytes: int = 0
     _last_commit: float = field(default_factory=time.monotonic)
@@ -167,23 +186,24 @@ class _Run:
 
     def _sort_out(self, hashed: list[_Hashed], known: dict[str, Known]) -> list[Item]:
         """Settle what needs no encoder: same bytes as before, moved, or the same bytes as another row."""
-        changed = [h for h in hashed if not _is_version(known.get(h.item.id), h.version)]
-        twins = self.store.by_version(sorted({h.version for h in changed})) if self.store.exists else {}
+        changed = {h.content.version for h in hashed if _content(known.get(h.item.id)) != h.content}
+        twins = self.store.by_version(sorted(changed)) if self.store.exists else {}
         todo: list[Item] = []
         reuse: list[tuple[_Hashed, Known, bool]] = []
         for one in hashed:
             item, before = one.item, known.get(one.item.id)
-            if before and before.version == one.version:
+            if before and _content(before) == one.content:
                 self._unchanged(item, before)
                 continue
             self._count("updated" if before else "added")
             if before:
                 self._known[item.id] = before
-            if one.version in self._twins:
-                self._twins[one.version].append(item)
-            elif one.version in self._fresh:
-                self._put(replace(self._fresh[one.version], item=item, picture=None))
-            elif rows := twins.get(one.version):
+            rows = [row for row in twins.get(one.content.version, ()) if _content(row) == one.content]
+            if one.content in self._twins:
+                self._twins[one.content].append(item)
+            elif one.content in self._fresh:
+                self._put(replace(self._fresh[one.content], item=item, picture=None))
+            elif rows:
                 gone = None if before else next((row for row in rows if self._is_gone(row, item)), None)
                 if gone:
                     self._claimed.add(gone.id)
@@ -191,8 +211,8 @@ class _Run:
                     self._count("renamed")
                 reuse.append((one, gone or rows[0], gone is not None))
             else:
-                self._twins[one.version] = []
-                self._busy[item.id] = one.version
+                self._twins[one.content] = []
+                self._busy[item.id] = one.content
                 todo.append(item)
         self._reuse(reuse)
         if self.options.dry_run:
@@ -210,7 +230,7 @@ class _Run:
             if moved:
                 meta = {**old.item.meta, **item.meta, RENAMED_FROM: row.uri}
                 item = replace(item, text=item.text or row.text, meta=meta)
-            kept = replace(old, item=item, version=one.version, size=one.size, picture=None)
+            kept = replace(old, item=item, version=one.content.version, size=one.size, picture=None)
             self._put(kept, row.added_at if moved else None)
 
     def _is_gone(self, row: Known, item: Item) -> bool:
@@ -241,15 +261,17 @@ class _Run:
         else:
             self._count("encoded")
             self._put(outcome)
-            self._fresh[outcome.version] = outcome
-            for twin in self._twins.pop(self._busy.get(outcome.item.id, outcome.version), []):
+            content = Content(outcome.version, outcome.item.modality)
+            self._fresh[content] = outcome
+            for twin in self._twins.pop(self._busy.get(outcome.item.id, content), []):
                 self._put(replace(outcome, item=twin, picture=None))
         self._commit_if_due()
 
     def _refused(self, skip: Skipped) -> None:
         """A planned item turned out unusable: so are the items with the same bytes."""
         ident = item_id(skip.uri)
-        twins = self._twins.pop(self._busy.pop(ident, ""), [])
+        content = self._busy.pop(ident, None)
+        twins = self._twins.pop(content, []) if content else []
         for uri, size, mtime in [
             (skip.uri, skip.size, skip.mtime_ns),
             *((twin.uri, twin.size, twin.mtime_ns) for twin in twins),
@@ -281,6 +303,7 @@ class _Run:
         if not self.options.dry_run:
             if self._rows and not self.store.exists:
                 self.store.create(self.manifest)
+                index.tend(self.store)  # full text speaks every language from the first row on
             self.store.upsert(self._rows, added=self._added, gone=sorted(self._claimed))
             self.store.amend(self._amends)
             self.store.drop_orphans({row.version for row in replaced.values()})
@@ -373,7 +396,7 @@ def _hash(item: Item) -> _Hashed | Skipped:
         data = item.read()
     except Exception as error:  # a source's own read may raise anything; one item never stops a run
         return skip_for(item, error)
-    return _Hashed(item, version_of(data), len(data))
+    return _Hashed(item, Content(version_of(data), item.modality), len(data))
 
 
 def _same_file(item: Item, before: Known | Skipped) -> bool:
@@ -386,8 +409,8 @@ def _same_file(item: Item, before: Known | Skipped) -> bool:
     )
 
 
-def _is_version(before: Known | None, version: str) -> bool:
-    return before is not None and before.version == version
+def _content(before: Known | None) -> Content | None:
+    return None if before is None else Content(before.version, before.modality)
 
 
 def _short(ident: str) -> int:

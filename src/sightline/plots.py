@@ -42,15 +42,10 @@ INK, FAINT, ACCENT, PAPER, MAT = "#1f2328", "#6a717b", "#1a66c9", "#ffffff", "#e
 FALLBACK_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
-    "Noto Sans SC",
     "PingFang SC",
     "Hiragino Sans",
     "Microsoft YaHei",
     "Malgun Gothic",
-    "WenQuanYi Zen Hei",
-    "Noto Sans Arabic",
-    "Noto Sans Hebrew",
-    "Noto Sans Devanagari",
     "Noto Emoji",
     "Segoe UI Emoji",
 )
@@ -115,9 +110,10 @@ def board(sections: Sequence[Section], path: str | os.PathLike[str]) -> Path:
     """Draws sections below each other, all on one grid, and returns the path written."""
     target = check_path(path)
     figure = _draw([section for section in sections if section.tiles or section.title])
-    metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[_suffix(target)]
+    kind = target.suffix.lower()[1:]
+    undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=_suffix(target)[1:], metadata=metadata, facecolor=PAPER)
+    figure.savefig(buffer, format=kind, metadata=undated[kind], facecolor=PAPER)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(buffer.getvalue())
@@ -129,16 +125,12 @@ def board(sections: Sequence[Section], path: str | os.PathLike[str]) -> Path:
 def check_path(path: str | os.PathLike[str]) -> Path:
     """The path of a figure; raises UsageError when its suffix names no format, before any work is done."""
     target = Path(path).expanduser()
-    if _suffix(target) not in SUFFIXES:
+    if target.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"a figure cannot be saved as '{target.name}': its suffix must be one of {' '.join(SUFFIXES)}",
             hint=f"for example {target.stem or 'figure'}.png",
         )
     return target
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
 
 
 def _tile(hit: Hit) -> Tile:

@@ -11,8 +11,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote
 
@@ -154,15 +155,14 @@ def _hits_table(found: Hits, why: bool) -> RenderableType:
     table.add_column("score", justify="right", style="bold", no_wrap=True)
     channels = sorted({name for hit in found for name in hit.why}, reverse=True) if why else []
     for name in channels:
-        table.add_column(f"{plain(name)} rank:score", justify="right", style="cyan", no_wrap=True)
+        table.add_column(plain(name), justify="right", style="cyan", no_wrap=True)
     table.add_column("caption", ratio=3, overflow="fold")
     table.add_column("picture", ratio=2, overflow="fold", style="dim")
     for hit in found:
-        seen = _why(hit)
         table.add_row(
             str(hit.rank),
             f"{hit.score:.3f}",
-            *(seen.get(name, "–") for name in channels),
+            *(_seen(hit, name) for name in channels),
             Text(plain(hit.caption)),
             Text(plain(hit.name), style=_link(hit.uri)),
         )
@@ -171,6 +171,10 @@ def _hits_table(found: Hits, why: bool) -> RenderableType:
 
 def _why(hit: Hit) -> dict[str, str]:
     return {name: f"{channel.rank}:{channel.score:.4f}" for name, channel in hit.why.items()}
+
+
+def _seen(hit: Hit, channel: str) -> str:
+    return f"#{hit.why[channel].rank} {hit.why[channel].score:.3f}" if channel in hit.why else "–"
 
 
 def _link(uri: str) -> str:
@@ -260,6 +264,7 @@ class Ticker:
 
     def __init__(self, bar: Bar | None = None, *, lines: bool = False) -> None:
         self.committed = 0
+        self.total: int | None = None
         self._bar, self._lines = bar, lines
         self._task = bar.add_task("indexing", total=None, shown="") if bar else None
 
@@ -270,18 +275,32 @@ class Ticker:
             sys.stderr.write(f"{json.dumps(counts)}\n")
             sys.stderr.flush()
         if self._bar is not None and self._task is not None:
-            shown = f"{now.seen:,}{f' of {now.listed:,}' if now.listed else ''}"
-            self._bar.update(self._task, completed=now.seen, total=now.listed, shown=shown)
+            total = now.listed or self.total
+            shown = f"{now.seen:,} of {total:,}" if total else f"{now.seen:,}"
+            self._bar.update(self._task, completed=now.seen, total=total, shown=shown)
+
+    def count(self, items: Callable[[], int | None]) -> None:
+        """Sets `total`; runs beside the work, and what goes wrong here is for the work itself to report."""
+        with suppress(Exception):
+            self.total = items()
+            if self._bar is not None and self._task is not None and self.total and not self.committed:
+                self._bar.update(self._task, total=self.total, shown=f"0 of {self.total:,}")
 
 
 @contextmanager
-def ticker(mode: str) -> Iterator[Ticker]:
-    """`auto` draws a bar when stderr is a terminal, `json` writes a line per commit, `none` is silent."""
-    if mode == "auto" and on_terminal(sys.stderr):
-        with _bar() as bar:
-            yield Ticker(bar)
-    else:
+def ticker(mode: str, *, count: Callable[[], int | None] | None = None) -> Iterator[Ticker]:
+    """`auto` draws a bar when stderr is a terminal, `json` writes a line per commit, `none` is silent.
+
+    `count` says how many items there are; it is asked in a thread, and only for a bar.
+    """
+    if mode != "auto" or not on_terminal(sys.stderr):
         yield Ticker(lines=mode == "json")
+        return
+    with _bar() as bar:
+        told = Ticker(bar)
+        if count is not None:
+            threading.Thread(target=told.count, args=(count,), daemon=True).start()
+        yield told
 
 
 def _bar() -> Bar:
@@ -292,16 +311,14 @@ def _bar() -> Bar:
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:,.0f} pictures/s" if task.speed else "")
 
-    started = TextColumn("{task.description} {task.fields[shown]}")
-    return Progress(
+    columns = (
         SpinnerColumn(),
-        started,
+        TextColumn("{task.description} {task.fields[shown]}"),
         BarColumn(),
         Rate(""),
         TimeRemainingColumn(),
-        console=_console(sys.stderr),
-        transient=True,
     )
+    return Progress(*columns, console=_console(sys.stderr), transient=True)
 
 
 # ---- tables of facts ------------------------------------------------------------------------------------------
@@ -313,14 +330,14 @@ def table(facts: Mapping[str, Any]) -> None:
         out("".join(f"{field(name)}\t{field(_value(value))}\n" for name, value in facts.items()))
         return
     width = max((len(plain(name)) for name in facts), default=0)
-    out("".join(f"{plain(name):<{width}}  {plain(_value(value))}\n" for name, value in facts.items()))
+    out("".join(f"{plain(name):<{width}}  {plain(_value(value)) or '–'}\n" for name, value in facts.items()))
 
 
 def rows(header: Sequence[str], body: Iterable[Sequence[Any]], *, strong: int = 0) -> None:
     """A table with a header on a terminal, tab-separated without one in a pipe. Column `strong` is bold."""
     cells = [[_value(value) for value in row] for row in body]
     if not on_terminal():
-        out("".join("\t".join("" if cell == "–" else field(cell) for cell in row) + "\n" for row in cells))
+        out("".join("\t".join(field(cell) for cell in row) + "\n" for row in cells))
         return
     from rich.table import Table
     from rich.text import Text
@@ -329,7 +346,7 @@ def rows(header: Sequence[str], body: Iterable[Sequence[Any]], *, strong: int = 
     for i, name in enumerate(header):
         grid.add_column(name, style="bold" if i == strong else "", overflow="fold")
     for row in cells:
-        grid.add_row(*(Text(plain(cell)) for cell in row))
+        grid.add_row(*(Text(plain(cell) or "–") for cell in row))
     show(grid)
 
 
@@ -339,7 +356,9 @@ def megabytes(size: int) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return "–"
+        return ""
     if isinstance(value, (list, tuple, set, frozenset)):
         return " ".join(str(part) for part in value)
-    return json.dumps(value) if isinstance(value, (dict, bool)) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_KNOWN = ("id", "uri", "version", "size", "mtime_ns", "text", "meta", "added_at")
+_KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at")
 _HIT = ("id", "uri", "name", "text", "modality", "captured_at")
-_ITEM = (*_KNOWN, "name", "modality", "width", "height", "captured_at", "thumbnail")
+_ITEM = (*_KNOWN, "name", "width", "height", "captured_at", "thumbnail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class Known:
     id: str
     uri: str
     version: str
+    modality: Modality
     size: int | None
     mtime_ns: int | None
     text: str
@@ -477,7 +478,7 @@ class Store:
 
     def _known_where(self, where: Any) -> list[Known]:
         rows = self._read_rows(lambda t: t.search().where(where).select(list(_KNOWN)).to_arrow()).to_pylist()
-        return [Known(**{**row, "text": row["text"] or "", "meta": row["meta"] or "{}"}) for row in rows]
+        return [_known(row) for row in rows]
 
     def _filtered(self, query: Callable[[Any], Any], where: str | None, columns: list[str], k: int) -> pa.Table:
         def run(table: Any) -> pa.Table:
@@ -594,6 +595,11 @@ class _Unread:
 
     def __call__(self) -> bytes:
         raise CollectionError(f"{self.uri} was read from the store; its picture comes from Collection.picture")
+
+
+def _known(row: dict[str, Any]) -> Known:
+    row = {**row, "text": row["text"] or "", "meta": row["meta"] or "{}", "modality": Modality(row["modality"])}
+    return Known(**row)
 
 
 def _found(row: dict[str, Any], *, score: float, cosine: float | None = None) -> Found:

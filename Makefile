@@ -1,0 +1,49 @@
+# Every target sets up .venv by itself. Plain `make` prints the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint types bench torture clean
+
+help: ## print the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(UV) --editable .
+	@touch $@
+
+# torch with pip itself: it finds the CPU build where one is offered; see docs/decisions/0002-dependencies.md
+$(VENV)/.dev: $(VENV)/.core
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(UV) --editable '.[train,dev]'
+	@touch $@
+
+venv: $(VENV)/.dev ## .venv with everything that tests and training need
+
+demo: $(VENV)/.core ## index the bundled street scenes and search them
+	@$(BIN)/sightline demo --no-serve
+
+test: $(VENV)/.dev ## every test but the long series
+	$(BIN)/python -m pytest -m "not torture" $(ARGS)
+
+lint: $(VENV)/.dev ## ruff (rules and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (minutes; alone on the machine)
+	$(BIN)/python benchmarks/bench_ingest.py --json benchmarks/results/ingest.json
+	$(BIN)/python benchmarks/bench_encoders.py --json benchmarks/results/encoders.json
+
+torture: $(VENV)/.dev ## the long kill, load and fuzz series
+	$(BIN)/python -m pytest -m torture $(ARGS)
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
