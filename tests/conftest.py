@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from model_folders import tiny_clip_folder
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # also where a test or the export imports onnxruntime itself
 
 
 @pytest.fixture(scope="session")

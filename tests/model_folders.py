@@ -142,7 +142,7 @@ def clip_folder(folder: Path, config: Mapping[str, Any] = TINY, *, seed: int = 0
             preprocess=preprocess_cfg(model.config.vision_config.image_size),
             tokenizer_json=tokenizer.to_str(),
             pad_token=END,
-            model={"name": name or folder.name, "licence": "random weights", "causal_text": True},
+            model={"name": name or folder.name, "licence": "random weights"},
         )
     return folder
 
