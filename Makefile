@@ -28,7 +28,7 @@ demo: $(VENV)/.core ## index the bundled street scenes and search them
 	@$(BIN)/sightline demo --no-serve
 
 test: $(VENV)/.dev ## every test but the long series
-	$(BIN)/python -m pytest -m "not torture" $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -101,7 +101,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(sightline.__file__).parents[1]), "PYTHONWARNINGS": "error"}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**kept, "PYTHONPATH": str(Path(sightline.__file__).parents[1]), "PYTHONWARNINGS": "error"}
 
 
 def size_of(picture: Path) -> tuple[int, int]:
@@ -528,7 +529,7 @@ def test_head_cuts_the_output_off_in_silence(empty: Path) -> None:
     script = """
 import sys
 from sightline import care, cli
-care._folders = lambda _folder: [f"{n:0200}" for n in range(5000)]
+care._folders = lambda _folder: [f"{n:0200}" for n in range(20_000)]
 sys.exit(cli.main(["models"]))
 """
     piped = 'set -o pipefail; "$1" -c "$2" | head -c 1; echo $?'
