@@ -76,10 +76,9 @@ def models_info(
         "bytes": card.bytes,
         "fingerprint": card.fingerprint,
         "folder": str(card.folder),
-        "facts": dict(card.facts),
     }
     if as_json:
-        render.out(render.dump(facts))
+        render.out(render.dump({**facts, "facts": dict(card.facts)}))
     else:
         render.table({**facts, "bytes": render.megabytes(card.bytes)} if render.on_terminal() else facts)
 

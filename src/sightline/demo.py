@@ -31,6 +31,7 @@ def tell(address: str = ADDRESS, figure: Path = FIGURE) -> None:
     render.heading("1. Pictures into a collection")
     _indexed(_index(scenes))
     render.heading("2. Search by words")
+    render.out("  ranked by caption and picture together; the number is how near the picture alone is, -1 to 1")
     by_words = [_search(scenes, words) for words in QUERIES]
     render.heading("3. Search by picture")
     first = by_words[0][0]
