@@ -219,7 +219,7 @@ def test_one_bad_vector_skips_one_item(tmp_path: Path, folder: Path) -> None:
                     vector[:] = np.nan
             return sightline_check(vectors)
 
-    from sightline.store import check_vectors
+    from sightline.rows import check_vectors
 
     def sightline_check(vectors: np.ndarray) -> np.ndarray:
         return check_vectors(vectors, vectors.shape[1])

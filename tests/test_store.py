@@ -15,9 +15,10 @@ import pytest
 
 from sightline import index
 from sightline.errors import BadVectors, CollectionMissing, EncoderMismatch, ForeignTable, QueryError, UsageError
+from sightline.rows import check_vectors
 from sightline.schema import Encoded, Item, Manifest, Skipped, SkipReason, arrow_schema, vector_digest, version_of
 from sightline.sources import HeldBytes
-from sightline.store import Address, Store, check_vectors, list_collections
+from sightline.store import Address, Store, list_collections
 
 MANIFEST = Manifest("fake", 4, "f" * 64)
 

@@ -31,6 +31,7 @@ from sightline.executors import Executor, LocalExecutor, Worker
 from sightline.ingest import Options, ingest
 from sightline.rebuild import rebuild
 from sightline.retrieve import CHANNELS, retrieve
+from sightline.rows import Found
 from sightline.schema import (
     Hit,
     Hits,
@@ -46,7 +47,7 @@ from sightline.schema import (
     version_of,
 )
 from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
-from sightline.store import Address, Found, Store
+from sightline.store import Address, Store
 from sightline.store import list_collections as _list_collections
 
 if TYPE_CHECKING:

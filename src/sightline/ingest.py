@@ -24,6 +24,7 @@ import numpy as np
 from sightline import index
 from sightline.errors import CollectionError
 from sightline.executors import Executor, Worker, skip_for
+from sightline.rows import Known, amended, dump_meta
 from sightline.schema import (
     Encoded,
     IngestReport,
@@ -37,7 +38,7 @@ from sightline.schema import (
     version_of,
 )
 from sightline.sources import Source, still_there
-from sightline.store import Known, Store, amended, dump_meta
+from sightline.store import Store
 
 CHUNK = 256
 """Items looked up in the store at once."""

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sightline import media
 from sightline.encoders import Encoder, PreparingEncoder
 from sightline.errors import BadMedia, QueryError
+from sightline.rows import Found
 from sightline.schema import Channel, Hit, Hits, Query
-from sightline.store import Found, Store
+from sightline.store import Store
 
 CHANNELS = ("vector", "text")
 MOST = 1_000

@@ -8,9 +8,8 @@ the newest version and is on the disk when the call returns. Knows nothing of en
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,35 +19,34 @@ from numpy.typing import NDArray
 
 from sightline.durability import DurableTable, WriterLock, first_line
 from sightline.errors import (
-    BadVectors,
-    CollectionError,
     CollectionMissing,
     EncoderMismatch,
     ForeignTable,
     QueryError,
     UsageError,
 )
-from sightline.schema import (
-    METADATA_KEY,
-    Encoded,
-    Item,
-    Manifest,
-    Modality,
-    Skipped,
-    SkipReason,
-    StoredItem,
-    arrow_schema,
-    vector_digest,
+from sightline.rows import (
+    HIT,
+    ITEM,
+    KNOWN,
+    Found,
+    Known,
+    check_vectors,
+    found_of,
+    is_in,
+    item_of,
+    known_of,
+    matrix,
+    starts_with,
+    table_of,
+    unique,
 )
+from sightline.schema import METADATA_KEY, Encoded, Manifest, Skipped, SkipReason, StoredItem, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
-
-_KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at")
-_HIT = ("id", "uri", "name", "text", "modality", "captured_at")
-_ITEM = (*_KNOWN, "name", "width", "height", "captured_at", "thumbnail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +75,6 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.folder}#{self.table}"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the store already has of an item: enough to tell whether it changed."""
-
-    id: str
-    uri: str
-    version: str
-    modality: Modality
-    size: int | None
-    mtime_ns: int | None
-    text: str
-    meta: str
-    added_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One row of one channel. `score` is the cosine (search) or BM25 (search_text); `cosine` only where it is known."""
-
-    id: str
-    uri: str
-    name: str
-    text: str
-    modality: Modality
-    captured_at: datetime | None
-    score: float
-    cosine: float | None = None
 
 
 class Store:
@@ -155,12 +124,12 @@ class Store:
 
     def known(self, ids: Sequence[str]) -> dict[str, Known]:
         """What is stored of these ids, by id."""
-        return {row.id: row for row in self._known_where(_is_in("id", ids))} if ids else {}
+        return {row.id: row for row in self._known_where(is_in("id", ids))} if ids else {}
 
     def by_version(self, versions: Sequence[str]) -> dict[str, list[Known]]:
         """Rows whose content hash is one of `versions`, by version: twins and former places of the same bytes."""
         twins: dict[str, list[Known]] = {}
-        for row in self._known_where(_is_in("version", versions)) if versions else ():
+        for row in self._known_where(is_in("version", versions)) if versions else ():
             twins.setdefault(row.version, []).append(row)
         return twins
 
@@ -168,12 +137,12 @@ class Store:
         """Whole rows without their pictures, by id, to be written again under another item."""
         if not ids:
             return {}
-        columns = [*_ITEM, "vector"]
-        table = self._read_rows(lambda t: t.search().where(_is_in("id", ids)).select(columns).to_arrow())
-        vectors = _matrix(table["vector"], self.manifest.dim)
+        columns = [*ITEM, "vector"]
+        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
+        vectors = matrix(table["vector"], self.manifest.dim)
         return {
             row["id"]: Encoded(
-                item=_item(row),
+                item=item_of(row),
                 version=row["version"],
                 size=row["size"] or 0,
                 vector=vectors[i],
@@ -191,12 +160,12 @@ class Store:
         from lancedb.expr import col, lit
 
         where = (col("id") == lit(ident)).or_(col("uri") == lit(ident))
-        rows = self._read_rows(lambda t: t.search().where(where).select(list(_ITEM)).limit(1).to_arrow()).to_pylist()
+        rows = self._read_rows(lambda t: t.search().where(where).select(list(ITEM)).limit(1).to_arrow()).to_pylist()
         if not rows:
             return None
         row = rows[0]
         return StoredItem(
-            item=_item(row),
+            item=item_of(row),
             id=row["id"],
             version=row["version"],
             width=row["width"],
@@ -210,12 +179,12 @@ class Store:
         """At most `n` different rows at random."""
         rows = len(self)
         offsets = rng.choice(rows, size=min(n, rows), replace=False) if rows else np.empty(0, int)
-        table = self._read_rows(lambda t: t.take_offsets([int(o) for o in offsets]).select(list(_HIT)).to_arrow())
-        return [_found(row, score=0.0) for row in table.to_pylist()]
+        table = self._read_rows(lambda t: t.take_offsets([int(o) for o in offsets]).select(list(HIT)).to_arrow())
+        return [found_of(row, score=0.0) for row in table.to_pylist()]
 
     def ids(self, *, under: str = "", batch: int = 4096) -> Iterator[list[tuple[str, str]]]:
         """(id, uri) of every row whose uri starts with `under`, in batches."""
-        where = _starts_with("uri", under) if under else None
+        where = starts_with("uri", under) if under else None
 
         def reader(table: Any) -> Any:
             query = table.search().select(["id", "uri"])
@@ -225,7 +194,7 @@ class Store:
             yield list(zip(chunk["id"].to_pylist(), chunk["uri"].to_pylist(), strict=True))
 
     def count_under(self, prefix: str) -> int:
-        return int(self._read_rows(lambda t: t.count_rows(_starts_with("uri", prefix).to_sql())))
+        return int(self._read_rows(lambda t: t.count_rows(starts_with("uri", prefix).to_sql())))
 
     def search(
         self, vector: NDArray[np.float32], k: int, *, where: str | None = None, exact: bool = False
@@ -240,8 +209,8 @@ class Store:
             built = table.search(checked, vector_column_name="vector").distance_type("cosine")
             return built.bypass_vector_index() if exact else built
 
-        table = self._filtered(query, where, [*_HIT, "_distance"], k)
-        return [_found(row, score=1.0 - row["_distance"]) for row in table.to_pylist()]
+        table = self._filtered(query, where, [*HIT, "_distance"], k)
+        return [found_of(row, score=1.0 - row["_distance"]) for row in table.to_pylist()]
 
     def search_text(
         self, words: str, k: int, *, vector: NDArray[np.float32] | None = None, where: str | None = None
@@ -251,12 +220,12 @@ class Store:
             return []
         from lancedb.query import MatchQuery
 
-        columns = [*_HIT, "_score", *(["vector"] if vector is not None else [])]
+        columns = [*HIT, "_score", *(["vector"] if vector is not None else [])]
         table = self._filtered(lambda t: t.search(MatchQuery(words, "text"), query_type="fts"), where, columns, k)
-        cosines = _matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
-        rows = table.select([*_HIT, "_score"]).to_pylist()
+        cosines = matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
+        rows = table.select([*HIT, "_score"]).to_pylist()
         return [
-            _found(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
+            found_of(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
             for row, cosine in zip(rows, cosines, strict=True)
         ]
 
@@ -285,7 +254,7 @@ class Store:
 
         where = col("id") == lit(ident)
         table = self._read_rows(lambda t: t.search().where(where).select(["vector"]).limit(1).to_arrow())
-        return _matrix(table["vector"], self.manifest.dim)[0] if len(table) else None
+        return matrix(table["vector"], self.manifest.dim)[0] if len(table) else None
 
     def picture(self, version: str) -> bytes | None:
         """The stored picture with this content hash, or None."""
@@ -301,7 +270,7 @@ class Store:
         """What is remembered as unusable among these uris."""
         if not uris or not self.skips.exists:
             return {}
-        rows = self.skips.read(lambda t: t.search().where(_is_in("uri", uris)).to_arrow()).to_pylist()
+        rows = self.skips.read(lambda t: t.search().where(is_in("uri", uris)).to_arrow()).to_pylist()
         return {row["uri"]: Skipped(**{**row, "reason": SkipReason(row["reason"])}) for row in rows}
 
     # -- writing ------------------------------------------------------------------------------------------------
@@ -318,13 +287,13 @@ class Store:
         check_vectors(np.stack([row.vector for row in rows]), self.manifest.dim)
         now = datetime.now(UTC)
         dates = [date or now for date in added] or [now] * len(rows)
-        data = self._table_of(rows, dates, self.rows.table.schema)
+        data = table_of(rows, dates, self.rows.table.schema)
 
         def merge(table: Any) -> None:
             self._check_still_ours(table)
             merging = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             if gone:
-                merging = merging.when_not_matched_by_source_delete(_is_in("id", gone).to_sql())
+                merging = merging.when_not_matched_by_source_delete(is_in("id", gone).to_sql())
             merging.execute(data)
 
         with self.lock.held():
@@ -347,7 +316,7 @@ class Store:
             return 0
         with self.lock.held():
             versions = {row.version for row in self.known(ids).values()}
-            removed = int(self.rows.write(lambda t: t.delete(_is_in("id", ids))).num_deleted_rows)
+            removed = int(self.rows.write(lambda t: t.delete(is_in("id", ids))).num_deleted_rows)
             self.drop_orphans(versions)
         return removed
 
@@ -358,7 +327,7 @@ class Store:
         with self.lock.held():
             orphans = sorted(versions - set(self.by_version(sorted(versions))))
             if orphans:
-                self.pictures.write(lambda t: t.delete(_is_in("version", orphans)))
+                self.pictures.write(lambda t: t.delete(is_in("version", orphans)))
 
     def remember_skipped(self, skipped: Sequence[Skipped]) -> None:
         """Remember what could not be used (a later entry for the same uri replaces the earlier)."""
@@ -369,7 +338,7 @@ class Store:
         latest = {s.uri: s for s in skipped}
         schema = pa.schema(
             [
-                _unique("uri"),
+                unique("uri"),
                 pa.field("reason", pa.string()),
                 pa.field("detail", pa.string()),
                 pa.field("size", pa.int64()),
@@ -383,7 +352,7 @@ class Store:
 
     def forget_skipped(self, uris: Sequence[str]) -> None:
         if uris and self.skips.exists:
-            self.skips.write(lambda t: t.delete(_is_in("uri", uris)))
+            self.skips.write(lambda t: t.delete(is_in("uri", uris)))
 
     def replace_rows(
         self, manifest: Manifest, batches: Iterator[Sequence[Encoded]], added: Mapping[str, datetime]
@@ -401,7 +370,7 @@ class Store:
                 check_vectors(np.stack([row.vector for row in rows]), manifest.dim)
                 now = datetime.now(UTC)
                 dates = [added.get(row.item.id, now) for row in rows]
-                yield from self._table_of(rows, dates, schema).to_batches()
+                yield from table_of(rows, dates, schema).to_batches()
 
         self.rows.overwrite(pa.RecordBatchReader.from_batches(schema, record_batches()))
         self._manifest = self._read_manifest()
@@ -438,47 +407,14 @@ class Store:
 
         pictures = {row.version: row.picture for row in rows if row.picture is not None}
         if pictures:
-            schema = pa.schema([_unique("version"), pa.field("picture", pa.large_binary())])
+            schema = pa.schema([unique("version"), pa.field("picture", pa.large_binary())])
             self.pictures.create(schema)
             data = {"version": list(pictures), "picture": list(pictures.values())}
             self.pictures.merge("version", pa.table(data, schema=schema))
 
-    @staticmethod
-    def _table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Schema) -> pa.Table:
-        import pyarrow as pa
-
-        dim = schema.field("vector").type.list_size
-        vectors = np.stack([row.vector for row in rows]).astype(np.float32, copy=False)
-        flat = pa.array(vectors.reshape(-1), pa.float32())
-        columns: dict[str, Any] = {
-            "id": [r.item.id for r in rows],
-            "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
-            "text": [r.item.text for r in rows],
-            "uri": [r.item.uri for r in rows],
-            "version": [r.version for r in rows],
-            "modality": [r.item.modality.value for r in rows],
-            "thumbnail": [r.thumbnail for r in rows],
-            "name": [r.item.name for r in rows],
-            "size": [r.size for r in rows],
-            "mtime_ns": [r.item.mtime_ns for r in rows],
-            "vector_digest": [vector_digest(r.vector) for r in rows],
-            "width": [r.width for r in rows],
-            "height": [r.height for r in rows],
-            "captured_at": [r.captured_at for r in rows],
-            "added_at": list(added),
-            "meta": [dump_meta(r.item) for r in rows],
-        }
-        arrays = [
-            columns[f.name].cast(f.type)
-            if isinstance(columns.get(f.name), pa.Array)
-            else pa.array(columns.get(f.name, [None] * len(rows)), f.type)
-            for f in schema
-        ]
-        return pa.Table.from_arrays(arrays, schema=schema)
-
     def _known_where(self, where: Any) -> list[Known]:
-        rows = self._read_rows(lambda t: t.search().where(where).select(list(_KNOWN)).to_arrow()).to_pylist()
-        return [_known(row) for row in rows]
+        rows = self._read_rows(lambda t: t.search().where(where).select(list(KNOWN)).to_arrow()).to_pylist()
+        return [known_of(row) for row in rows]
 
     def _filtered(self, query: Callable[[Any], Any], where: str | None, columns: list[str], k: int) -> pa.Table:
         def run(table: Any) -> pa.Table:
@@ -513,103 +449,3 @@ def list_collections(folder: Path) -> list[Address]:
     """The collections in a LanceDB folder, by name; side tables are not listed."""
     names = sorted(path.name.removesuffix(".lance") for path in folder.glob("*.lance") if path.is_dir())
     return [Address(folder, name) for name in names if "." not in name]
-
-
-def check_vectors(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """The vectors (n, dim) unchanged, or BadVectors: wrong shape, not finite, or not of unit length within 1e-3.
-
-    LanceDB accepts infinite and missing vectors, answers a zero query with nothing and speaks of a missing column when
-    the dimension is wrong, so this is checked before it is asked.
-    """
-    if vectors.ndim != 2 or vectors.shape[1] != dim:
-        raise BadVectors(f"vectors of shape {vectors.shape} were given where (n, {dim}) was expected")
-    norms = np.linalg.norm(vectors, axis=1)
-    bad = ~(np.abs(norms - 1.0) <= 1e-3)  # also true for NaN
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        raise BadVectors(f"vector {first} of {len(vectors)} has length {norms[first]:.4g}; unit length was expected")
-    return vectors
-
-
-def dump_meta(item: Item) -> str:
-    return json.dumps(dict(item.meta), ensure_ascii=False, sort_keys=True, default=str)
-
-
-def amended(known: Known, item: Item) -> Known:
-    """`known` with what `item` says now of caption, size, time and meta."""
-    return replace(
-        known,
-        size=item.size if item.size is not None else known.size,
-        mtime_ns=item.mtime_ns,
-        text=item.text,
-        meta=dump_meta(item),
-    )
-
-
-def _unique(name: str) -> pa.Field:
-    """A key column: Lance keeps it unique across concurrent merges when it is declared so."""
-    import pyarrow as pa
-
-    return pa.field(name, pa.string(), nullable=False, metadata={b"lance-schema:unenforced-primary-key": b"true"})
-
-
-def _is_in(column: str, values: Sequence[str]) -> Any:
-    from lancedb.expr import col
-
-    return col(column).isin(list(values))
-
-
-def _starts_with(column: str, prefix: str) -> Any:
-    """prefix <= column < the next string that does not start with it (prefixes are percent-encoded ASCII)."""
-    from lancedb.expr import col, lit
-
-    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return (col(column) >= lit(prefix)).and_(col(column) < lit(beyond))
-
-
-def _matrix(column: Any, dim: int) -> NDArray[np.float32]:
-    """A fixed-size list column as (n, dim) float32."""
-    chunks = [np.asarray(chunk.flatten(), np.float32) for chunk in column.chunks]
-    flat = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
-    return flat.reshape(-1, dim)
-
-
-def _item(row: dict[str, Any]) -> Item:
-    return Item(
-        uri=row["uri"],
-        name=row["name"] or row["uri"],
-        read=_Unread(row["uri"]),
-        text=row["text"] or "",
-        modality=Modality(row["modality"]),
-        size=row["size"],
-        mtime_ns=row["mtime_ns"],
-        meta=json.loads(row["meta"] or "{}"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Unread:
-    """The bytes of a stored item are not here: `Collection.picture` has them."""
-
-    uri: str
-
-    def __call__(self) -> bytes:
-        raise CollectionError(f"{self.uri} was read from the store; its picture comes from Collection.picture")
-
-
-def _known(row: dict[str, Any]) -> Known:
-    row = {**row, "text": row["text"] or "", "meta": row["meta"] or "{}", "modality": Modality(row["modality"])}
-    return Known(**row)
-
-
-def _found(row: dict[str, Any], *, score: float, cosine: float | None = None) -> Found:
-    return Found(
-        id=row["id"],
-        uri=row["uri"],
-        name=row["name"] or row["uri"],
-        text=row["text"] or "",
-        modality=Modality(row["modality"]),
-        captured_at=row["captured_at"],
-        score=float(score),
-        cosine=cosine,
-    )

@@ -1,0 +1,187 @@
+"""Rows: the records of a collection to Arrow and back, the columns that are read for what, typed conditions.
+
+Knows the schema and LanceDB's expressions; opens no table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import BadVectors, CollectionError
+from sightline.schema import Encoded, Item, Modality, vector_digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at")
+HIT = ("id", "uri", "name", "text", "modality", "captured_at")
+ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store already has of an item: enough to tell whether it changed."""
+
+    id: str
+    uri: str
+    version: str
+    modality: Modality
+    size: int | None
+    mtime_ns: int | None
+    text: str
+    meta: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row of one channel. `score` is the cosine (search) or BM25 (search_text); `cosine` only where it is known."""
+
+    id: str
+    uri: str
+    name: str
+    text: str
+    modality: Modality
+    captured_at: datetime | None
+    score: float
+    cosine: float | None = None
+
+
+def table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    dim = schema.field("vector").type.list_size
+    vectors = np.stack([row.vector for row in rows]).astype(np.float32, copy=False)
+    flat = pa.array(vectors.reshape(-1), pa.float32())
+    columns: dict[str, Any] = {
+        "id": [r.item.id for r in rows],
+        "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
+        "text": [r.item.text for r in rows],
+        "uri": [r.item.uri for r in rows],
+        "version": [r.version for r in rows],
+        "modality": [r.item.modality.value for r in rows],
+        "thumbnail": [r.thumbnail for r in rows],
+        "name": [r.item.name for r in rows],
+        "size": [r.size for r in rows],
+        "mtime_ns": [r.item.mtime_ns for r in rows],
+        "vector_digest": [vector_digest(r.vector) for r in rows],
+        "width": [r.width for r in rows],
+        "height": [r.height for r in rows],
+        "captured_at": [r.captured_at for r in rows],
+        "added_at": list(added),
+        "meta": [dump_meta(r.item) for r in rows],
+    }
+    arrays = [
+        columns[f.name].cast(f.type)
+        if isinstance(columns.get(f.name), pa.Array)
+        else pa.array(columns.get(f.name, [None] * len(rows)), f.type)
+        for f in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def unique(name: str) -> pa.Field:
+    """A key column: Lance keeps it unique across concurrent merges when it is declared so."""
+    import pyarrow as pa
+
+    return pa.field(name, pa.string(), nullable=False, metadata={b"lance-schema:unenforced-primary-key": b"true"})
+
+
+def check_vectors(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The vectors (n, dim) unchanged, or BadVectors: wrong shape, not finite, or not of unit length within 1e-3.
+
+    LanceDB accepts infinite and missing vectors, answers a zero query with nothing and speaks of a missing column when
+    the dimension is wrong, so this is checked before it is asked.
+    """
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise BadVectors(f"vectors of shape {vectors.shape} were given where (n, {dim}) was expected")
+    norms = np.linalg.norm(vectors, axis=1)
+    bad = ~(np.abs(norms - 1.0) <= 1e-3)  # also true for NaN
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise BadVectors(f"vector {first} of {len(vectors)} has length {norms[first]:.4g}; unit length was expected")
+    return vectors
+
+
+def dump_meta(item: Item) -> str:
+    return json.dumps(dict(item.meta), ensure_ascii=False, sort_keys=True, default=str)
+
+
+def amended(known: Known, item: Item) -> Known:
+    """`known` with what `item` says now of caption, size, time and meta."""
+    return replace(
+        known,
+        size=item.size if item.size is not None else known.size,
+        mtime_ns=item.mtime_ns,
+        text=item.text,
+        meta=dump_meta(item),
+    )
+
+
+def item_of(row: dict[str, Any]) -> Item:
+    return Item(
+        uri=row["uri"],
+        name=row["name"] or row["uri"],
+        read=_Unread(row["uri"]),
+        text=row["text"] or "",
+        modality=Modality(row["modality"]),
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        meta=json.loads(row["meta"] or "{}"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """The bytes of a stored item are not here: `Collection.picture` has them."""
+
+    uri: str
+
+    def __call__(self) -> bytes:
+        raise CollectionError(f"{self.uri} was read from the store; its picture comes from Collection.picture")
+
+
+def known_of(row: dict[str, Any]) -> Known:
+    row = {**row, "text": row["text"] or "", "meta": row["meta"] or "{}", "modality": Modality(row["modality"])}
+    return Known(**row)
+
+
+def found_of(row: dict[str, Any], *, score: float, cosine: float | None = None) -> Found:
+    return Found(
+        id=row["id"],
+        uri=row["uri"],
+        name=row["name"] or row["uri"],
+        text=row["text"] or "",
+        modality=Modality(row["modality"]),
+        captured_at=row["captured_at"],
+        score=float(score),
+        cosine=cosine,
+    )
+
+
+def matrix(column: Any, dim: int) -> NDArray[np.float32]:
+    """A fixed-size list column as (n, dim) float32."""
+    chunks = [np.asarray(chunk.flatten(), np.float32) for chunk in column.chunks]
+    flat = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
+    return flat.reshape(-1, dim)
+
+
+def is_in(column: str, values: Sequence[str]) -> Any:
+    from lancedb.expr import col
+
+    return col(column).isin(list(values))
+
+
+def starts_with(column: str, prefix: str) -> Any:
+    """prefix <= column < the next string that does not start with it (prefixes are percent-encoded ASCII)."""
+    from lancedb.expr import col, lit
+
+    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return (col(column) >= lit(prefix)).and_(col(column) < lit(beyond))
