@@ -323,10 +323,10 @@ def _check_figure(path: str | None) -> None:
 
 
 def _save_hits(target: Collection, found: Hits, path: str) -> None:
-    from sightline import media, plots
+    from sightline import plots
 
     asked = [term.item for term in found.query.terms if term.item]
-    picture = media.decode(target.picture(asked[0])).image if asked else None
+    picture = target.picture(asked[0]) if asked else None
     render.note(f"figure written to {plots.results(found, path, picture=picture)}")
 
 
@@ -335,7 +335,7 @@ def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:
     import random
     from functools import partial
 
-    from sightline import media
+    from sightline import plots
     from sightline.errors import BadMedia
     from sightline.schema import Hit, Item
     from sightline.sources import open_source
@@ -353,7 +353,7 @@ def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:
         if len(picked) == n:
             break
         try:
-            upright = media.jpeg(media.decode(item.read(), longest=1024).image, longest=1024, quality=90)
+            upright = plots.upright(item.read())
         except (BadMedia, OSError):
             continue
         load = partial(bytes, upright)

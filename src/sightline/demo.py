@@ -10,7 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from sightline import collection, media, plots, render
+from sightline import collection, plots, render
 from sightline.encoders import POCKET
 from sightline.flags import listed
 from sightline.schema import Hits, IngestReport
@@ -38,7 +38,7 @@ def tell(address: str = ADDRESS, figure: Path = FIGURE) -> None:
     render.out(f"  more like {render.plain(first.name)}")
     like_this = scenes.search(f"id:{first.id}", SHOWN - 1)
     _list(like_this)
-    picture = media.decode(scenes.picture(first.id)).image
+    picture = scenes.picture(first.id)
     rows = [*(plots.section(hits, k=SHOWN) for hits in by_words), plots.section(like_this, picture=picture)]
     render.heading("4. All of it in one figure")
     render.out(f"  {plots.board(rows, figure)}")

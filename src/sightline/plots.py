@@ -88,18 +88,18 @@ def samples(items: Iterable[Sample], path: str | os.PathLike[str]) -> Path:
     return board([Section("", tuple(tiles[:MOST_TILES]))], path)
 
 
-def results(hits: Hits, path: str | os.PathLike[str], *, picture: Image | None = None) -> Path:
+def results(hits: Hits, path: str | os.PathLike[str], *, picture: bytes | None = None) -> Path:
     """Draws the hits with caption and score, and returns the path written.
 
-    `picture` is the query when it was a picture; one given as bytes in the query is found by itself.
+    `picture` is the query's picture, as a file's bytes, where the query names an item; its own bytes are found anyway.
     """
     return board([section(hits, picture=picture)], path)
 
 
-def section(hits: Hits, *, picture: Image | None = None, k: int = MOST_TILES) -> Section:
+def section(hits: Hits, *, picture: bytes | None = None, k: int = MOST_TILES) -> Section:
     """The first `k` hits under their query, the query's own picture first."""
-    picture = picture or _query_picture(hits)
-    lead = [] if picture is None else [Tile(picture, label="you asked with", accent=True)]
+    asked = [data for data in (picture, *(term.picture for term in hits.query.terms)) if data is not None]
+    lead = [Tile(_decoded(data), label="you asked with", accent=True) for data in asked[:1]]
     tiles = [*lead, *(_tile(hit) for hit in hits[:k])]
     words = hits.query.text or hits.query.raw
     title = f"“{words}”" if hits.query.text else "pictures like this one"
@@ -153,11 +153,17 @@ def _tail(name: str) -> str:
     return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
-def _query_picture(hits: Hits) -> Image | None:
+def upright(data: bytes) -> bytes:
+    """Any picture file as an upright JPEG, large enough for a figure. Raises BadMedia."""
     from sightline import media
 
-    pictures = [term.picture for term in hits.query.terms if term.picture is not None]
-    return media.decode(pictures[0], longest=1024).image if pictures else None
+    return media.jpeg(_decoded(data), longest=1024, quality=90)
+
+
+def _decoded(data: bytes) -> Image:
+    from sightline import media
+
+    return media.decode(data, longest=1024).image
 
 
 # ---- layout: all lengths in inches, from the top left corner -------------------------------------------------
