@@ -5,10 +5,10 @@ Knows graphs, devices, precisions and threads; knows nothing of texts, pictures 
     session = open_session(Path("visual/model.onnx"), mode="throughput")
     session.run({"image": pixels})  # (n, dim) float32
 
-Which runtime is the faster depends on the machine, so the default does too. x86-64: OpenVINO, which keeps the weights
-in the layout of the CPU and uses its bf16 units where it has them (ViT-B/32 on 2 cores with AMX: 106 pictures/s
-against 21 with ONNX Runtime, both at batch 16; on 2 cores with AVX2 only see benchmarks/bench_encoders.py).
-Elsewhere, Arm above all: ONNX Runtime, since OpenVINO is no dependency there.
+Which runtime is the faster depends on the machine, so the default does too. x86-64: OpenVINO, for its bf16 where the
+CPU has the units (ViT-B/32 on 2 cores with AMX: 106 pictures/s, ONNX Runtime 21, both at batch 16) and for its latency
+where it has not (2 cores with AVX2 only, busy: 8.5 and 8.3 pictures/s, one query 96 and 167 ms, as measured by
+benchmarks/bench_encoders.py). Elsewhere, Arm above all: ONNX Runtime, since OpenVINO is no dependency there.
 """
 
 from __future__ import annotations
