@@ -1,6 +1,6 @@
 """Where do the picture bytes live? Three layouts of the same rows, measured side by side.
 
-inline: a `binary` column of the table · blob: a Lance blob v2 column · side: a second table `<name>.pictures` (id, bytes).
+inline: a `binary` column of the table · blob: a Lance blob v2 column · side: a second table `<name>.pictures`.
 
     python benchmarks/bench_pictures.py --rows 10000 --bytes 40000 --rounds 3
 
@@ -117,7 +117,9 @@ def measure(kind: str, rows: int, size: int) -> dict[str, float]:
             "upsert 1,000 rows": statistics.median(commits),
             "last upsert": commits[-1],
             "search k=10": statistics.median(timed(search) for _ in range(20)),
-            "500 ids looked up": timed(lambda: layout.table.search().where(f"id IN ({chunk})").select(["id"]).to_arrow()),
+            "500 ids looked up": timed(
+                lambda: layout.table.search().where(f"id IN ({chunk})").select(["id"]).to_arrow()
+            ),
             "picture(id)": statistics.median(timed(lambda i=i: layout.picture(i)) for i in idents),
             "30 captions changed": timed(
                 lambda: layout.table.merge_insert("id").when_matched_update_all().execute(recaption)

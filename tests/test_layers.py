@@ -26,7 +26,7 @@ ALLOWED = {
     "parts": WORDS | {"media"},
     "flows": WORDS | PARTS | FLOWS,
     "facade": WORDS | PARTS | FLOWS,
-    "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "train", "plots"},
+    "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "train", "plots"},
 }
 LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors"}
 LAZY = LAZY_EXTRAS | {"lancedb", "pyarrow", "openvino", "onnxruntime", "tokenizers", "matplotlib", "filelock"}

@@ -25,7 +25,7 @@ CHANNELS = ("vector", "text")
 MOST = 1_000
 """Largest k."""
 RRF_K = 60
-TEXT_WEIGHT = 3.0
+TEXT_WEIGHT = 2.0
 DEPTH = 4
 """Each channel is asked for DEPTH * k rows (at least 50), so that a row low in one can rise by the other."""
 
