@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 from pictures import colours, paint, write_captions
+from PIL import Image
 
 import sightline
-from sightline.errors import CollectionError, CollectionMissing, QueryError
+from sightline.errors import BadMedia, CollectionError, CollectionMissing, QueryError
 from sightline.schema import Hits
 
 
@@ -71,8 +72,6 @@ def test_a_picture_is_a_query_and_so_are_its_bytes_and_its_path(
     collection: sightline.Collection, tmp_path: Path
 ) -> None:
     path = paint(tmp_path / "q.png", (0, 0, 200))
-    from PIL import Image
-
     for query in (Image.open(path), path.read_bytes(), str(path), f"file:{path}"):
         hits = collection.search(query, 1)
         assert names(hits) == ["blue"]
@@ -125,6 +124,18 @@ def test_pictures_of_hits_are_read_when_asked_for(collection: sightline.Collecti
     assert hit.image.getpixel((5, 5))[2] > 200
 
 
+@pytest.mark.parametrize("keep", ["original", "preview", "none"])
+def test_pictures_of_hits_are_upright_however_they_are_kept(tmp_path: Path, keep: str) -> None:
+    sideways = Image.new("RGB", (40, 20), (250, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90 degrees to view
+    (tmp_path / "p").mkdir()
+    sideways.save(tmp_path / "p" / "phone.jpg", exif=exif)
+    collection = sightline.open(f"{tmp_path}/t", model=FakeEncoder())
+    collection.ingest(tmp_path / "p", keep=keep)
+    assert collection.search("red", 1)[0].image.size == (20, 40)
+
+
 def test_hits_become_the_tutorials_table(collection: sightline.Collection) -> None:
     frame = collection.search("red", 3, channels=("vector",)).to_pandas()
     assert list(frame.columns[:5]) == ["id", "text", "score", "distance", "uri"]
@@ -136,8 +147,6 @@ def test_get_add_and_remove(collection: sightline.Collection, tmp_path: Path) ->
     ident = collection.add(path, "a teal square")
     assert collection.get(ident).item.text == "a teal square"
     assert collection.search("teal", 1)[0].id == ident
-    from PIL import Image
-
     other = collection.add(Image.new("RGB", (5, 5), (9, 9, 200)), "a small sea")
     assert collection.picture(other).startswith(b"\x89PNG")
     assert collection.remove([ident, other, "unknown"]) == 2
@@ -146,8 +155,6 @@ def test_get_add_and_remove(collection: sightline.Collection, tmp_path: Path) ->
 
 
 def test_what_cannot_be_added_is_refused_with_the_reason(collection: sightline.Collection) -> None:
-    from sightline.errors import BadMedia
-
     with pytest.raises(BadMedia) as caught:
         collection.add(b"GIF89a")
     assert caught.value.reason == "undecodable"

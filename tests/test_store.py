@@ -137,7 +137,9 @@ def test_check_vectors_names_the_first_bad_row() -> None:
         check_vectors(rows, 4)
 
 
-@pytest.mark.parametrize("where", ["nonsense = 3", "id =", "text LIKE", "width > 'many'", "; DROP TABLE items"])
+@pytest.mark.parametrize(
+    "where", ["nonsense = 3", "id =", "text LIKE", "width > 'many'", "; DROP TABLE items", "uri = 'a;b'; x"]
+)
 def test_a_bad_where_clause_is_a_query_error_that_quotes_it(store: Store, where: str) -> None:
     with pytest.raises(QueryError) as caught:
         store.search(np.array([1, 0, 0, 0], np.float32), 3, where=where)

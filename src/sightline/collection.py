@@ -30,8 +30,7 @@ from sightline.errors import BadMedia, CollectionError, EncoderMismatch, SourceE
 from sightline.executors import Executor, LocalExecutor, Worker
 from sightline.ingest import Options, ingest
 from sightline.rebuild import rebuild
-from sightline.retrieve import CHANNELS, retrieve
-from sightline.rows import Found
+from sightline.retrieve import CHANNELS, hit_of, retrieve
 from sightline.schema import (
     Hit,
     Hits,
@@ -273,7 +272,7 @@ class Collection:
         import numpy as np
 
         found = self._store.sample(n, np.random.default_rng(seed))
-        return [self._as_hit(rank, one) for rank, one in enumerate(found, start=1)]
+        return [hit_of(one, rank, self.picture) for rank, one in enumerate(found, start=1)]
 
     def info(self) -> Info:
         """Rows, encoder, index state and size on disk. Raises CollectionMissing."""
@@ -382,19 +381,6 @@ class Collection:
         if len(items) != 1:
             raise SourceError(f"{os.fspath(path)} holds {len(items)} items; one picture was expected")
         return replace(items[0], text=text or items[0].text)
-
-    def _as_hit(self, rank: int, found: Found) -> Hit:
-        return Hit(
-            rank=rank,
-            id=found.id,
-            uri=found.uri,
-            name=found.name,
-            score=found.score,
-            text=found.text,
-            modality=found.modality,
-            load=functools.partial(self.picture, found.id),
-            captured_at=found.captured_at,
-        )
 
 
 def _png(image: Image) -> bytes:

@@ -67,6 +67,11 @@ def decode(data: bytes, *, target: int | None = None, longest: int | None = None
         raise BadMedia(SkipReason.UNDECODABLE, _say(error)) from error
 
 
+def upright(data: bytes) -> Image.Image:
+    """`decode(data).image`: for those who want the picture and nothing else. Raises BadMedia."""
+    return decode(data).image
+
+
 def jpeg(image: Image.Image, *, longest: int, quality: int = 85) -> bytes:
     """A JPEG without metadata whose longest side is at most `longest` pixels; never enlarged. `image` is RGB."""
     scale = min(1.0, longest / max(image.size))

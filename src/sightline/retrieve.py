@@ -7,9 +7,10 @@ contains. Plain RRF let a weak encoder push down the one picture whose caption s
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,16 +115,21 @@ def _coverage(store: Store, words: str, by_text: Sequence[Found]) -> list[float]
 
 
 def _hit(rank: int, one: _Fused, load: Callable[[str], bytes]) -> Hit:
-    found = one.found
+    score = float(np.clip(one.score, -1.0, 1.0))
+    return replace(hit_of(one.found, rank, load), score=score, why=one.why)
+
+
+def hit_of(found: Found, rank: int, load: Callable[[str], bytes]) -> Hit:
+    """A row as a hit; its picture is loaded and decoded when it is asked for."""
     return Hit(
         rank=rank,
         id=found.id,
         uri=found.uri,
         name=found.name,
-        score=float(np.clip(one.score, -1.0, 1.0)),
+        score=found.score,
         text=found.text,
         modality=found.modality,
-        load=lambda: load(found.id),
+        load=functools.partial(load, found.id),
+        decode=media.upright,
         captured_at=found.captured_at,
-        why=one.why,
     )

@@ -252,9 +252,22 @@ class Channel:
     score: float
 
 
+def _as_rgb(data: bytes) -> Image:
+    """Decode a picture that is upright and 8-bit already, as previews and thumbnails are."""
+    import io
+
+    from PIL import Image as pil
+
+    with pil.open(io.BytesIO(data)) as stored:
+        return stored.convert("RGB")
+
+
 @dataclass(frozen=True)
 class Hit:
-    """One found item. `score` is the cosine to the query in [-1, 1], also when full text found it."""
+    """One found item. `score` is the cosine to the query in [-1, 1], also when full text found it.
+
+    `load` and `decode` are bound by the collection: the picture's bytes, and bytes to an upright RGB image.
+    """
 
     rank: int
     id: str
@@ -268,16 +281,12 @@ class Hit:
     why: Mapping[str, Channel] = field(default_factory=dict)
     relevance: float | None = None
     group: str | None = None
+    decode: Callable[[bytes], Image] = field(default=_as_rgb, repr=False, compare=False)
 
     @cached_property
     def image(self) -> Image:
-        """The stored picture as an upright RGB image: what `Collection.picture` returns, decoded."""
-        import io
-
-        from PIL import Image as pil
-
-        with pil.open(io.BytesIO(self.load())) as stored:
-            return stored.convert("RGB")
+        """The picture as an upright RGB image: what `Collection.picture` returns, decoded."""
+        return self.decode(self.load())
 
     @property
     def caption(self) -> str:

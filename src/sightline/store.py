@@ -417,6 +417,12 @@ class Store:
         return [known_of(row) for row in rows]
 
     def _filtered(self, query: Callable[[Any], Any], where: str | None, columns: list[str], k: int) -> pa.Table:
+        if where and _has_semicolon(where):
+            raise QueryError(
+                f"the where-clause '{where}' holds a semicolon, and LanceDB drops what follows one",
+                hint="write one condition; join several with AND and OR",
+            )
+
         def run(table: Any) -> pa.Table:
             built = query(table)
             return (built.where(where) if where else built).select(columns).limit(k).to_arrow()
@@ -449,3 +455,16 @@ def list_collections(folder: Path) -> list[Address]:
     """The collections in a LanceDB folder, by name; side tables are not listed."""
     names = sorted(path.name.removesuffix(".lance") for path in folder.glob("*.lance") if path.is_dir())
     return [Address(folder, name) for name in names if "." not in name]
+
+
+def _has_semicolon(where: str) -> bool:
+    """Whether a semicolon stands outside of quotes."""
+    quote = ""
+    for character in where:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"`":
+            quote = character
+        elif character == ";":
+            return True
+    return False

@@ -224,9 +224,10 @@ def export_onnx(tower: nn.Module, file: Path, name: str, probe: Tensor) -> None:
 
 def check_parity(tower: nn.Module, file: Path, name: str, probe: Tensor) -> float:
     """Smallest cosine between torch and ONNX Runtime over the probe's rows, in one batch and one by one."""
-    import onnxruntime
+    from sightline.encoders.sessions import import_onnxruntime
 
     torch = _torch()
+    onnxruntime = import_onnxruntime()
     tower.eval()
     with torch.no_grad():
         expected = tower(probe).numpy()
