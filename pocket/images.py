@@ -22,9 +22,9 @@ from words import street_attributes
 from sightline.train import contrastive_loss
 
 Floats = NDArray[np.float64 | np.float32]
-BATCH = {"flickr8k_train": 22, "streets": 14, "tiny_imagenet_32k": 20, "caltech101_80": 8}
+BATCH = {"flickr8k_train": 24, "streets": 22, "tiny_imagenet_32k": 13, "caltech101_80": 5}
 HEADS = 0.5  # weight of the plain classifiers on the tower's features: they learn faster than the text vectors
-LEAST_CROP = {"flickr8k_train": 0.5, "streets": 0.4, "tiny_imagenet_32k": 0.6, "caltech101_80": 0.5}  # share of area
+LEAST_CROP = {"flickr8k_train": 0.5, "streets": 0.2, "tiny_imagenet_32k": 0.6, "caltech101_80": 0.5}  # share of area
 BANK = 2048  # captions of other pictures that serve as further negatives
 UNBOXED = ("crosswalk", "palm", "cactus", "tree")  # of these the scenes record an area, not a box
 ALIKE = 0.85  # captions whose teacher vectors are closer than this are not negatives of each other
@@ -53,6 +53,8 @@ class ImageStage(nn.Module):
         self.class_scale = nn.Parameter(torch.tensor(14.0).log())
         self.attribute_scale = nn.Parameter(torch.tensor(10.0).log())
         self.attribute_bias = nn.Parameter(torch.full((len(texts.attributes),), -2.0))
+        self.cells = nn.Linear(self.tower.fine_width, len(texts.attributes))
+        nn.init.constant_(self.cells.bias, -3.0)
         self._random = np.random.default_rng(seed)
         self._pixels = {
             name: torch.from_numpy(np.ascontiguousarray(pictures.pixels)) for name, pictures in sets.items()
@@ -71,6 +73,7 @@ class ImageStage(nn.Module):
             self._classes[name] = (labels, [teacher.rows(prompts) for prompts in texts.classes[short].values()])
         self._phrases = [teacher.rows(phrases) for phrases in texts.attributes.values()]
         self._scenes = [_Scene(record, list(texts.attributes)) for record in sets["streets"].scenes]
+        self._boxed = sorted({attribute for scene in self._scenes for attribute in scene.boxes})
         self._order: dict[str, list[int]] = {name: [] for name in BATCH}
         self._running: dict[str, float] = {}
 
@@ -87,15 +90,20 @@ class ImageStage(nn.Module):
                 flips[name] &= ~np.array([self._sided[row][at] for row, at in zip(picked, chosen[name], strict=True)])
             pixels.append(self._view(self._pixels[name][picked], crops[name], flips[name], side))
         counts = list(BATCH.values())
-        features = self.tower.features(torch.cat(pixels).contiguous(memory_format=torch.channels_last))
+        features, fine = self.tower.features(torch.cat(pixels).contiguous(memory_format=torch.channels_last))
         flickr, streets, tiny, caltech = torch.split(F.normalize(self.tower.out(features), dim=-1), counts)
+        fine_streets = fine[counts[0] : counts[0] + counts[1]]
         _, plain_streets, plain_tiny, plain_caltech = torch.split(features, counts)
+        whole = np.flatnonzero(_areas(crops["streets"]) > 0.5)  # a caption does not fit a small part of a scene
+        captioned = {**rows, "streets": [rows["streets"][at] for at in whole]}
+        chosen["streets"] = [chosen["streets"][at] for at in whole]
         parts = {
-            "caption": self._caption_loss(torch.cat([flickr, streets]), rows, chosen),
+            "caption": self._caption_loss(torch.cat([flickr, streets[whole]]), captioned, chosen),
             "tiny": self._class_loss("tiny_imagenet_32k", tiny, plain_tiny, rows["tiny_imagenet_32k"]),
             "caltech": 0.3 * self._class_loss("caltech101_80", caltech, plain_caltech, rows["caltech101_80"]),
             "streets": 5.0 * self._attribute_loss(streets, plain_streets, rows["streets"], crops["streets"]),
         }
+        parts["cells"] = 10.0 * self._cell_loss(fine_streets, rows["streets"], crops["streets"], flips["streets"])
         for name, value in ((name, float(part.detach())) for name, part in parts.items()):
             self._running[name] = 0.95 * self._running.get(name, value) + 0.05 * value
         return torch.stack(list(parts.values())).sum()
@@ -145,6 +153,15 @@ class ImageStage(nn.Module):
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         loss = loss + HEADS * F.binary_cross_entropy_with_logits(plain, target, reduction="none")
         return (loss * known).sum() / known.sum()
+
+    def _cell_loss(self, fine: Tensor, rows: list[int], crops: Floats, flips: NDArray[np.bool_]) -> Tensor:
+        """Where things are: each cell of the fine grid says which boxes cover it. For training only."""
+        side = fine.shape[-1]
+        scenes = [self._scenes[row] for row in rows]
+        labels = np.stack([s.cells(crop, flip, side) for s, crop, flip in zip(scenes, crops, flips, strict=True)])
+        logits = self.cells(fine.permute(0, 2, 3, 1))[..., self._boxed]  # (n, side, side, boxed attributes)
+        target = torch.from_numpy(labels)[..., self._boxed]
+        return F.binary_cross_entropy_with_logits(logits, target, pos_weight=torch.tensor(5.0))
 
     def _draw(self, name: str, count: int) -> list[int]:
         """`count` rows, every picture once before any comes twice."""
@@ -197,22 +214,45 @@ class _Scene:
         true = street_attributes(record)
         self._whole = np.array([name in true for name in attributes], np.float32)
         self._unboxed = [attributes.index(name) for name in UNBOXED if name in attributes]
-        self._boxes: dict[int, list[list[float]]] = {}
+        self.boxes: dict[int, list[list[float]]] = {}
         for entity in record["entities"]:
             names = [entity["tag"], f"{entity.get('colour_name')} {entity['tag']}"]
             for name in names:
                 if name in attributes:
-                    self._boxes.setdefault(attributes.index(name), []).append(entity["box"])
+                    self.boxes.setdefault(attributes.index(name), []).append(entity["box"])
 
     def labels(self, crop: Floats) -> Floats:
         """float32 (attributes,): 1 true, 0 false, -1 not to be asked because the crop cuts it off."""
         labels = self._whole.copy()
-        if (crop[2] - crop[0]) * (crop[3] - crop[1]) < 0.6:
+        if _areas(crop) < 0.6:
             labels[self._unboxed] = -1
-        for attribute, boxes in self._boxes.items():
+        for attribute, boxes in self.boxes.items():
             if max(_inside(box, crop) for box in boxes) < 0.6:
                 labels[attribute] = -1
         return labels
+
+    def cells(self, crop: Floats, flip: bool, side: int) -> NDArray[np.float32]:
+        """float32 (side, side, attributes): 1 where at least a third of the cell, or of the box, is covered."""
+        labels = np.zeros((side, side, len(self._whole)), np.float32)
+        size = np.array([crop[2] - crop[0], crop[3] - crop[1]])
+        low = np.arange(side) / side
+        for attribute, boxes in self.boxes.items():
+            for box in boxes:
+                left, top, right, bottom = (np.array(box) - np.tile(crop[:2], 2)) / np.tile(size, 2) * side
+                if flip:
+                    left, right = side - right, side - left
+                across = np.clip(np.minimum(right, low * side + 1) - np.maximum(left, low * side), 0, 1)
+                down = np.clip(np.minimum(bottom, low * side + 1) - np.maximum(top, low * side), 0, 1)
+                covered = down[:, None] * across[None, :]
+                enough = covered > min(1.0, (right - left) * (bottom - top)) / 3
+                labels[:, :, attribute][enough & (covered > 0)] = 1
+        return labels
+
+
+def _areas(crops: Floats) -> Floats:
+    """Share of the picture's area, (...) from (..., 4)."""
+    areas: Floats = (crops[..., 2] - crops[..., 0]) * (crops[..., 3] - crops[..., 1])
+    return areas
 
 
 def _inside(box: list[float], crop: Floats) -> float:

@@ -37,14 +37,14 @@ class Folder:
         self.tokenizer.enable_truncation(context)
         self.visual, self.textual = (self.onnxruntime(part) for part in ("visual", "textual"))
 
-    def pixels(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def pixels(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         width, height = self.preprocess["size"]
         mean, std = (np.array(self.preprocess[key], np.float32) for key in ("mean", "std"))
-        rows = [np.asarray(Image.fromarray(p).resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
+        rows = [np.asarray(p.resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
         values = (np.stack(rows).astype(np.float32) / 255 - mean) / std
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
 
-    def images(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def images(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         return _unit(
             np.concatenate([self.visual(self.pixels(pictures[at : at + 16])) for at in range(0, len(pictures), 16)])
         )
@@ -90,7 +90,7 @@ def measure(folder: Path, data: Path, cache: Path, *, threads: int = 2) -> dict[
 def caption_recall(model: Folder, data: Path, cache: Path) -> dict[str, float]:
     """flickr8k_dev: share of the 5,000 captions whose picture is among the first 10 of 1,000."""
     pictures = load(data, cache, "flickr8k_dev", "test")
-    vectors = model.images(pictures.pixels)
+    vectors = model.images([Image.fromarray(p) for p in pictures.pixels])
     owners = np.array([row for row, captions in enumerate(pictures.captions) for _ in captions])
     scores = model.texts([caption for captions in pictures.captions for caption in captions]) @ vectors.T
     ranks = (scores > scores[np.arange(len(owners)), owners][:, None]).sum(1)
@@ -104,7 +104,10 @@ def class_accuracy(model: Folder, data: Path, cache: Path) -> dict[str, float]:
         pictures = load(data, cache, name, "test")
         names = [class_words(captions)[0] for captions in pictures.captions]
         classes = sorted(set(names))
-        scores = model.images(pictures.pixels) @ model.texts([f"a photo of a {c}" for c in classes]).T
+        scores = (
+            model.images([Image.fromarray(p) for p in pictures.pixels])
+            @ model.texts([f"a photo of a {c}" for c in classes]).T
+        )
         own = scores[np.arange(len(names)), [classes.index(n) for n in names]]
         ranks = (scores > own[:, None]).sum(1)
         result |= {f"{name} top-{k} of {len(classes)}": round(float((ranks < k).mean()), 4) for k in (1, 5)}
@@ -120,7 +123,8 @@ def streets(model: Folder, data: Path, cache: Path) -> dict[str, Any]:
         *sorted(tags),
         *(name for name in SCENES if name.split()[0] in ("light", "setting", "weather") and " " in name),
     ]
-    vectors = model.images(pictures.pixels)
+    files = [data / "data" / "streets" / record["file"] for record in pictures.scenes]
+    vectors = model.images([Image.open(file).convert("RGB") for file in files])
     each, chance = {}, []
     for attribute in asked:
         true = np.array([attribute in truth for truth in truths])

@@ -46,6 +46,30 @@ class TextStage:
         with torch.no_grad():
             self._targets = images.text_targets(torch.arange(len(teacher.texts)))  # (n, dim)
 
+    def start_from_words(self, ridge: float = 3.0) -> float:
+        """Sets `tower.words` to the least-squares bag of words; returns its mean cosine to the targets."""
+        size = self._tokenizer.get_vocab_size()
+        gram, right = ridge * torch.eye(size), torch.zeros(size, self._targets.shape[1])
+        for start in range(0, len(self._texts), 4096):
+            rows = slice(start, start + 4096)
+            bags = self._bags(self._texts[rows])
+            across = bags.T.to_sparse()
+            gram += torch.sparse.mm(across, bags)
+            right += torch.sparse.mm(across, self._targets[rows])
+        solved = torch.linalg.solve(gram, right)  # (vocabulary, dim)
+        with torch.no_grad():
+            self.tower.words.weight.copy_(solved)
+        made = self._bags(self._texts[:4096]) @ solved
+        return float(F.cosine_similarity(made, self._targets[:4096]).mean())
+
+    def _bags(self, texts: list[str]) -> Tensor:
+        """Token counts over the root of the length, as the tower weighs them: (texts, vocabulary)."""
+        found = [encoding.ids[: self._context] for encoding in self._tokenizer.encode_batch(texts)]
+        bags = torch.zeros(len(found), self._tokenizer.get_vocab_size())
+        for bag, ids in zip(bags, found, strict=True):
+            bag.index_add_(0, torch.tensor(ids, dtype=torch.long), torch.full((len(ids),), (len(ids) + 0.1) ** -0.5))
+        return bags
+
     def loss(self, share: float) -> Tensor:
         """Cosine to the target, and nearer to it than to other texts' targets. Half of the texts are short."""
         rows = [
@@ -61,7 +85,7 @@ class TextStage:
             vectors.append(self.tower(torch.tensor([ids + [0] * (longest - len(ids)) for ids in part])))
         made, target = torch.cat(vectors), self._targets[[rows[at] for at in order]]
         cosine = F.cosine_similarity(made, target).mean()
-        self.cosine += 0.02 * (float(cosine) - self.cosine)
+        self.cosine += 0.02 * (float(cosine.detach()) - self.cosine)
         return 4 * (1 - cosine) + 0.25 * contrastive_loss(made, target, scale=20.0, same=target @ target.T > 0.95)
 
     def _text(self, row: int) -> str:

@@ -30,7 +30,9 @@ class Block(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """(n, 3, S, S) normalised pixels -> (n, dim). Mean pooling sees the scene, max pooling the small thing in it."""
+    """(n, 3, S, S) normalised pixels -> (n, dim). Mean pooling sees the scene, max pooling the small thing in it;
+    the finer grid (stride 16) is pooled too, because a hydrant is half a cell of it and lost on the coarse one.
+    """
 
     def __init__(
         self, dim: int, widths: tuple[int, ...] = (48, 96, 192, 384), depths: tuple[int, ...] = (1, 2, 2, 2)
@@ -46,35 +48,40 @@ class ImageTower(nn.Module):
             for row in range(depth):
                 blocks.append(Block(inner, width, 2 if stage and row == 0 else 1))
                 inner = width
-        self.blocks = nn.Sequential(*blocks)
-        self.small = nn.Linear(inner, inner)
-        self.width = 2 * inner
+        self.blocks, self.last = nn.Sequential(*blocks[: -depths[-1]]), nn.Sequential(*blocks[-depths[-1] :])
+        self.small, self.tiny = nn.Linear(inner, inner), nn.Linear(widths[-2], widths[-2])
+        self.fine_width, self.width = widths[-2], 2 * inner + widths[-2]
         self.out = nn.Linear(self.width, dim)
 
-    def features(self, image: Tensor) -> Tensor:
-        grid = self.blocks(self.stem(image))  # (n, width, S/32, S/32)
-        return torch.cat([grid.mean((2, 3)), self.small(grid.amax((2, 3)))], 1)  # (n, 2 width)
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """What is pooled, (n, self.width), and the fine grid, (n, self.fine_width, S/16, S/16)."""
+        fine = self.blocks(self.stem(image))
+        coarse = self.last(fine)  # (n, ..., S/32, S/32)
+        pooled = [coarse.mean((2, 3)), self.small(coarse.amax((2, 3))), self.tiny(fine.amax((2, 3)))]
+        return torch.cat(pooled, 1), fine
 
     def forward(self, image: Tensor) -> Tensor:
-        vectors: Tensor = self.out(self.features(image))
+        vectors: Tensor = self.out(self.features(image)[0])
         return vectors
 
 
 class TextTower(nn.Module):
-    """(n, context) int32 token ids, padded with `pad` -> (n, dim). The mean over real tokens; finite for none."""
+    """(n, context) int32 token ids, padded with `pad` -> (n, dim): a bag of words plus what their order adds."""
 
     def __init__(
-        self, dim: int, *, vocab: int, context: int, pad: int, width: int = 256, layers: int = 2, heads: int = 4
+        self, dim: int, *, vocab: int, context: int, pad: int, width: int = 192, layers: int = 2, heads: int = 4
     ) -> None:
         super().__init__()
         self.pad, self.heads = pad, heads
+        self.words = nn.Embedding(vocab, dim)  # started by least squares, see sentences.py
         self.tokens = nn.Embedding(vocab, width)
         self.places = nn.Parameter(torch.randn(context, width) * 0.01)
         self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.empty = nn.Parameter(torch.randn(width) * 0.02)  # keeps the vector of an empty text away from zero
         self.out = nn.Linear(width, dim)
         nn.init.normal_(self.tokens.weight, std=0.05)
+        nn.init.zeros_(self.out.weight)
+        nn.init.normal_(self.out.bias, std=0.02)  # keeps the vector of an empty text away from zero
 
     def forward(self, text: Tensor) -> Tensor:
         real = (text != self.pad).to(self.places.dtype)  # (n, context)
@@ -84,7 +91,8 @@ class TextTower(nn.Module):
             x = layer(x, block)
         weight = real[:, :, None]
         mean = (self.norm(x) * weight).sum(1) / (weight.sum(1) + 0.1)
-        vectors: Tensor = self.out(mean + self.empty)
+        bag = (self.words(text) * weight).sum(1) / (weight.sum(1) + 0.1).sqrt()
+        vectors: Tensor = bag + self.out(mean)
         return vectors
 
 
