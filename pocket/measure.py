@@ -142,7 +142,10 @@ def streets(model: Folder, data: Path, cache: Path) -> dict[str, Any]:
 
 
 def speed(model: Folder, seconds: float = 3.0) -> dict[str, float]:
-    """Model only, interleaved: images/s at batch 16 and milliseconds a text query; the median of the rounds."""
+    """Model only, interleaved rounds: images/s at batch 16 and milliseconds a text query, each from its best round.
+
+    The best, because whatever else the machine does can only make a round slower.
+    """
     side = model.config["vision_cfg"]["image_size"]
     images = np.random.default_rng(0).standard_normal((16, 3, side, side)).astype(np.float32)
     query = model.tokens(["a road with a stop sign"])
@@ -158,8 +161,7 @@ def speed(model: Folder, seconds: float = 3.0) -> dict[str, float]:
             run(rows)
             taken[name].append(time.perf_counter() - start)
     return {
-        name: round(16 / float(np.median(t[2:])) if "images" in name else 1000 * float(np.median(t[2:])), 2)
-        for name, t in taken.items()
+        name: round(16 / min(rounds) if "images" in name else 1000 * min(rounds), 2) for name, rounds in taken.items()
     }
 
 
