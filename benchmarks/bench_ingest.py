@@ -3,7 +3,8 @@
 The recipe is the tutorial's: one picture at a time through torch in fp32, a list of dicts, one `add`. Sightline runs
 with `--keep none` (the recipe keeps no pictures either) and with its default, previews of 1,024 px. Rounds are
 interleaved because shared machines drift. Weights are random and of the true architecture: speed does not depend on
-their values. Peak memory is that of a process of its own, at two sizes.
+their values. Peak memory is that of a process of its own with the bundled model, at two sizes: the smaller the model,
+the more growth would show.
 
     python benchmarks/bench_ingest.py [--pictures 96] [--rounds 3] [--json FILE] [--memory 1000 4000]
 """
@@ -81,17 +82,17 @@ def ours(pictures: Path, out: Path, folder: Path, keep: str) -> float:
     return seconds
 
 
-def peak_mb(pictures: int, folder: Path) -> float:
+def peak_mb(pictures: int) -> float:
     """Peak resident memory of an ingest in its own process, MB."""
-    command = [sys.executable, __file__, "--peak-of", str(pictures), "--model", str(folder)]
+    command = [sys.executable, __file__, "--peak-of", str(pictures)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def one_peak(pictures: int, folder: Path) -> float:
+def one_peak(pictures: int) -> float:
     with tempfile.TemporaryDirectory() as work:
         made = [sys.executable, "-c", f"import bench_ingest as b; b.jpegs(b.Path({work + '/p'!r}), {pictures})"]
         subprocess.run(made, check=True, cwd=Path(__file__).parent)  # making the files must not count
-        sightline.open(f"{work}/t", model=folder).ingest(f"{work}/p")
+        sightline.open(f"{work}/t", model="pocket").ingest(f"{work}/p")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -109,13 +110,12 @@ def main() -> None:
     args.add_argument("--json", type=Path)
     args.add_argument("--memory", type=int, nargs=2, default=[1000, 4000])
     args.add_argument("--no-memory", action="store_true")
-    args.add_argument("--model", type=Path)
     args.add_argument("--peak-of", type=int)
     given = args.parse_args()
-    folder = given.model or random_folder("ViT-B-32", CACHE)
     if given.peak_of:
-        print(one_peak(given.peak_of, folder))
+        print(one_peak(given.peak_of))
         return
+    folder = random_folder("ViT-B-32", CACHE)
     model = random_torch("ViT-B-32").eval()
     seconds: dict[str, list[float]] = {"recipe": [], "sightline, keep none": [], "sightline, keep preview": []}
     with tempfile.TemporaryDirectory() as work:
@@ -132,7 +132,7 @@ def main() -> None:
         print(f"{way:26} {rate:7.1f} pictures/s   x {rate / rates['recipe']:.1f}")
     result = {"pictures": given.pictures, "machine": machine(), "seconds": seconds, "pictures_per_second": rates}
     if not given.no_memory:
-        peaks = {n: peak_mb(n, folder) for n in given.memory}
+        peaks = {n: peak_mb(n) for n in given.memory}
         small, large = given.memory
         print(
             f"\npeak memory {peaks[small]:.0f} MB at {small:,}, {peaks[large]:.0f} MB at {large:,}: "
