@@ -35,6 +35,7 @@ COMMANDS = (
     "models",
     "models list",
     "models info",
+    "models fetch",
     "collections",
     "collections drop",
 )

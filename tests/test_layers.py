@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "errors", "config"}
-PARTS = {"sources", "media", "encoders", "store", "query", "plots"}
+PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub"}
 FLOWS = {"ingest", "executors", "retrieve", "rebuild", "train"}
 FACADE = {"collection"}
 EDGES = {"cli", "flags", "care", "render", "demo", "__main__"}
@@ -23,13 +23,23 @@ NOUNS_OF = {"durability": "store", "index": "store", "rows": "store", "signature
 
 ALLOWED = {
     "words": WORDS,
-    "parts": WORDS | {"media"},
+    "parts": WORDS | {"media", "hub"},
     "flows": WORDS | PARTS | FLOWS,
     "facade": WORDS | PARTS | FLOWS,
     "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "train", "plots"},
 }
 LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors"}
-LAZY = LAZY_EXTRAS | {"lancedb", "pyarrow", "openvino", "onnxruntime", "tokenizers", "matplotlib", "filelock"}
+LAZY = LAZY_EXTRAS | {
+    "huggingface_hub",
+    "httpx2",
+    "lancedb",
+    "pyarrow",
+    "openvino",
+    "onnxruntime",
+    "tokenizers",
+    "matplotlib",
+    "filelock",
+}
 
 
 def room(module: str) -> str:

@@ -6,13 +6,16 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sightline import render
 from sightline.errors import SightlineError, UsageError
 from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, examples, open_collection
+
+if TYPE_CHECKING:
+    from sightline.encoders import Plan
 
 INFO = examples("sightline info", "sightline info -c data/tables#family --json")
 
@@ -26,12 +29,17 @@ def info(collection: CollectionFlag = None, as_json: JsonFlag = False) -> None:
         render.table({**facts, "bytes": render.megabytes(facts["bytes"])} if render.on_terminal() else facts)
 
 
-models = typer.Typer(help="Say which models there are.", rich_markup_mode=None)
+models = typer.Typer(help="Say which models there are, and fetch them.", rich_markup_mode=None)
 
 
 @models.callback(
     invoke_without_command=True,
-    epilog=examples("sightline models", "sightline models info pocket", "sightline models list --json"),
+    epilog=examples(
+        "sightline models",
+        "sightline models fetch ViT-B-16-SigLIP2__webli",
+        "sightline models info pocket",
+        "sightline models list --json",
+    ),
 )
 def models_(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     if ctx.invoked_subcommand is None:
@@ -53,7 +61,9 @@ def models_list(as_json: JsonFlag = False) -> None:
     names = ("name", "here", "recall", "relative_time", "licence", "note")
     render.rows(header, [[row[name] for name in names] for row in found])
     if render.on_terminal():
-        render.note(f"a model is a folder in {folder}, or any folder given with --model")
+        render.note(
+            f"a model is a folder in {folder}, or any folder given with --model; more: sightline models fetch NAME"
+        )
 
 
 @models.command("info", epilog=examples("sightline models info pocket", "sightline models info ./my-model --json"))
@@ -76,11 +86,78 @@ def models_info(
         "bytes": card.bytes,
         "fingerprint": card.fingerprint,
         "folder": str(card.folder),
+        "fetched": _provenance(card.folder),
     }
     if as_json:
         render.out(render.dump({**facts, "facts": dict(card.facts)}))
     else:
         render.table({**facts, "bytes": render.megabytes(card.bytes)} if render.on_terminal() else facts)
+
+
+@models.command(
+    "fetch",
+    epilog=examples(
+        "sightline models fetch ViT-B-16-SigLIP2__webli",
+        "sightline models fetch owner/my-clip --json",
+    ),
+)
+def models_fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)],
+    revision: Annotated[
+        str | None, typer.Option(metavar="REV", help="Branch, tag or commit. [default: the newest]")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fetch a model from the hub, checked against the hub's digests.
+
+    NAME is a model of immich-app (see `sightline models list` and the hub), or OWNER/NAME. A fetch that was stopped
+    goes on where it was. SIGHTLINE_OFFLINE=1 forbids it.
+    """
+    from sightline.config import settings
+    from sightline.encoders import fetch_model
+
+    at = settings()
+    with render.transfer() as bar:
+        try:
+            done = fetch_model(
+                name,
+                at.models_dir,
+                revision=revision,
+                offline=at.offline,
+                started=_announce,
+                progress=lambda file, now, total: bar(file.path, now, total),
+            )
+        except KeyboardInterrupt:
+            raise _Stopped(
+                f"{name} is not whole yet", hint="run the same command again: it goes on from there"
+            ) from None
+    facts = done.to_json()
+    if as_json:
+        render.out(render.dump(facts))
+    else:
+        size = render.megabytes(done.bytes) if render.on_terminal() else done.bytes
+        render.table({**facts, "bytes": size, "files": len(done.files)})
+    render.note(f"use it with --model {done.name}")
+
+
+class _Stopped(SightlineError):
+    exit_code = 130  # as a shell says it of Ctrl-C
+
+
+def _announce(plan: Plan) -> None:
+    if plan.here:
+        render.note(f"{plan.name} is here already, at the hub's commit {plan.source.commit[:12]}")
+        return
+    size = render.megabytes(plan.bytes)
+    render.note(f"{plan.source.repo} at {plan.source.commit[:12]}: {render.count(len(plan.files), 'file')}, {size}")
+    render.note(f"licence: {plan.licence or 'not stated; look at its page before you use it'}")
+
+
+def _provenance(folder: Path) -> str | None:
+    from sightline.encoders.folder import read_fetched
+
+    record = read_fetched(folder)
+    return f"{record.get('repo')}@{record.get('commit')} on {record.get('fetched_at')}" if record else None
 
 
 REMOVE = examples(
@@ -168,7 +245,8 @@ def _uri(asked: str) -> str:
 
 
 def _folders(models_dir: Path) -> list[str]:
-    return sorted(path.name for path in models_dir.iterdir() if path.is_dir()) if models_dir.is_dir() else []
+    folders = models_dir.iterdir() if models_dir.is_dir() else ()
+    return sorted(path.name for path in folders if path.is_dir() and not path.name.startswith("."))
 
 
 def _model_row(name: str, models_dir: Path) -> dict[str, Any]:

@@ -8,6 +8,12 @@
     ├── ModelError                    a model cannot be used
     │   ├── UnknownModel              no such name, and no such folder
     │   └── CorruptModel              the folder is there but is not a whole model
+    ├── HubError                      the hub of models and data sets did not give what was asked for
+    │   ├── Offline                   the settings forbid the network
+    │   ├── NotOnHub                  no such repository or revision
+    │   ├── AccessDenied              a token, or terms to be accepted, are needed
+    │   ├── HubUnreachable            no network, a cut, or a busy hub, after all retries
+    │   └── DigestMismatch            the bytes that came are not the announced ones
     ├── BadVectors                    an encoder or caller gave vectors of the wrong shape, NaN, infinite or zero
     ├── CollectionError               a collection cannot be used as asked
     │   ├── CollectionMissing         nothing at this address
@@ -62,6 +68,34 @@ class UnknownModel(ModelError):
 
 
 class CorruptModel(ModelError):
+    pass
+
+
+class HubError(SightlineError):
+    pass
+
+
+class Offline(HubError):
+    pass
+
+
+class NotOnHub(HubError):
+    pass
+
+
+class AccessDenied(HubError):
+    pass
+
+
+class HubUnreachable(HubError):
+    """It may work later. `retry_after`: the seconds that the hub asked for, None when it did not say."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class DigestMismatch(HubError):
     pass
 
 

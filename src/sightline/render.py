@@ -321,6 +321,33 @@ def _bar() -> Bar:
     return Progress(*columns, console=_console(sys.stderr), transient=True)
 
 
+@contextmanager
+def transfer() -> Iterator[Callable[[str, int, int], None]]:
+    """A callable to be told (file, bytes here, bytes in all): a bar on a terminal, else one line when a file begins."""
+    if not on_terminal(sys.stderr):
+        begun: set[str] = set()
+
+        def tell(file: str, done: int, total: int) -> None:
+            if file not in begun:
+                begun.add(file)
+                note(f"{done / max(total, 1):4.0%}  {file}")
+
+        yield tell
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("asking the hub", total=None)
+        yield lambda file, done, total: bar.update(task, description=plain(file), completed=done, total=total)
+
+
 # ---- tables of facts ------------------------------------------------------------------------------------------
 
 

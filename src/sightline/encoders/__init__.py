@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.encoders.folder import ModelCard, check_whole, describe, read_facts
+from sightline.encoders.fetch import Fetched, Plan, fetch
+from sightline.encoders.folder import ModelCard, check_whole, describe, read_facts, read_fetched
 from sightline.errors import CorruptModel, UnknownModel
 from sightline.schema import Modality, Vectors
 
@@ -26,17 +28,21 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from sightline.encoders.clip import ClipEncoder
+    from sightline.hub import HubFile
 
 __all__ = [
     "DEFAULT",
     "MODELS",
     "POCKET",
     "Encoder",
+    "Fetched",
     "KnownModel",
     "ModelCard",
+    "Plan",
     "PreparingEncoder",
     "choose_default",
     "describe",
+    "fetch_model",
     "find_model",
     "load_encoder",
 ]
@@ -117,7 +123,7 @@ def choose_default(models_dir: Path) -> str:
 
 
 def find_model(name_or_folder: str | os.PathLike[str], models_dir: Path) -> Path:
-    """The model folder meant by a name or path: `pocket`, a folder, or a name under `models_dir`.
+    """The model folder meant by a name or path: `pocket`, a folder, or a name or fetched `owner/name` in `models_dir`.
 
     Raises UnknownModel when there is none, CorruptModel when files are missing in it.
     """
@@ -126,7 +132,7 @@ def find_model(name_or_folder: str | os.PathLike[str], models_dir: Path) -> Path
     if asked in _bundled_names():
         folder = _BUNDLED
     elif isinstance(name_or_folder, Path) or _is_path(asked) or path.is_dir():
-        folder = path
+        folder = _fetched_from(asked, models_dir) or path
     else:
         folder = models_dir / asked
     if not asked or not folder.is_dir():
@@ -164,6 +170,50 @@ def load_encoder(
     )
 
 
+def fetch_model(
+    name: str,
+    models_dir: Path,
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    started: Callable[[Plan], None] | None = None,
+    progress: Callable[[HubFile, int, int], None] | None = None,
+) -> Fetched:
+    """Fetches a model of the hub into `models_dir`: one of MODELS, any model of immich-app, or `owner/name`.
+
+    It is known by the last part of its name afterwards. `started` is told what will be fetched before the first byte,
+    `progress(file, done, total)` bytes. Raises HubError (Offline, NotOnHub, AccessDenied, HubUnreachable,
+    DigestMismatch), CorruptModel when the repository holds no model folder, UnknownModel for what cannot be a name.
+    """
+    if name in _bundled_names():
+        raise UnknownModel(f"{name} comes with Sightline: there is nothing to fetch", hint=f"use --model {name}")
+    if not _HUB_NAME.fullmatch(name) or ".." in name:
+        raise UnknownModel(f"{name!r} cannot be a model of the hub", hint="expected NAME or OWNER/NAME")
+    known = MODELS.get(name)
+    repo = name if "/" in name else (known and known.repo) or f"immich-app/{name}"
+    return fetch(
+        name.rpartition("/")[2],
+        repo,
+        models_dir,
+        licence=known.licence if known else None,
+        revision=revision,
+        offline=offline,
+        started=started,
+        progress=progress,
+    )
+
+
+_HUB_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+
+
+def _fetched_from(repo: str, models_dir: Path) -> Path | None:
+    """The folder that was fetched from the repository `owner/name`."""
+    if not _HUB_NAME.fullmatch(repo) or "/" not in repo or os.path.isdir(repo):
+        return None
+    folder = models_dir / repo.rpartition("/")[2]
+    return folder if read_fetched(folder).get("repo") == repo else None
+
+
 _BUNDLED = Path(__file__).parent / "pocket"
 
 
@@ -182,7 +232,10 @@ def _is_path(asked: str) -> bool:
 
 def _unknown(asked: str, models_dir: Path) -> UnknownModel:
     if _is_path(asked):
-        return UnknownModel(f"there is no model folder at {asked}", hint="give a folder or one of the known names")
+        hint = f"; from the hub: sightline models fetch {asked}" if _HUB_NAME.fullmatch(asked) else ""
+        return UnknownModel(
+            f"there is no model folder at {asked}", hint=f"give a folder or one of the known names{hint}"
+        )
     if asked == POCKET:
         return UnknownModel("the bundled model is not part of this installation", hint="install sightline again")
     if asked in MODELS:

@@ -24,6 +24,7 @@ TEXTUAL = "textual/model.onnx"
 TOKENIZER = "textual/tokenizer.json"
 TOKENIZER_CONFIG = "textual/tokenizer_config.json"
 FACTS = "model.json"
+FETCHED = "fetch.json"
 REQUIRED = (CONFIG, VISUAL, PREPROCESS, TEXTUAL, TOKENIZER, TOKENIZER_CONFIG)
 
 RESIZE_MODES = ("shortest", "squash")
@@ -90,15 +91,17 @@ def describe(folder: Path, *, cache_dir: Path | None = None) -> ModelCard:
     check_whole(folder)
     config = _object(folder, CONFIG)
     facts = read_facts(folder)
+    fetched = read_fetched(folder)
+    licence = facts.get("licence") or fetched.get("licence")
     files = _model_files(folder)
     return ModelCard(
-        name=str(facts.get("name") or folder.name),
+        name=str(fetched.get("name") or facts.get("name") or folder.name),
         dim=_positive(config.get("embed_dim"), f"{CONFIG}: embed_dim"),
         fingerprint=_fingerprint(files, cache_dir),
         preprocess=_preprocessing(config, _object(folder, PREPROCESS)),
         pad_token=_pad_token(_object(folder, TOKENIZER_CONFIG)),
         folder=folder,
-        licence=str(facts["licence"]) if facts.get("licence") else None,
+        licence=str(licence) if licence else None,
         bytes=sum(file.stat().st_size for file in files),
         facts=facts,
     )
@@ -117,6 +120,11 @@ def check_whole(folder: Path) -> None:
 def read_facts(folder: Path) -> dict[str, Any]:
     """model.json, empty when there is none. Raises CorruptModel when it is no JSON object."""
     return _object(folder, FACTS) if (folder / FACTS).exists() else {}
+
+
+def read_fetched(folder: Path) -> dict[str, Any]:
+    """What `sightline models fetch` recorded beside a model: repo, commit, licence, files. Empty for other folders."""
+    return _object(folder, FETCHED) if (folder / FETCHED).exists() else {}
 
 
 def _object(folder: Path, name: str) -> dict[str, Any]:
