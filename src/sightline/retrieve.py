@@ -1,14 +1,13 @@
 """retrieve(): Query -> Hits. Encode, ask each channel, fuse the ranks, tell why.
 
 Channels: `vector` (cosine to every picture) and `text` (BM25 over the captions). They are fused by reciprocal rank
-(Cormack, Clarke and Büttcher, SIGIR 2009), with one change: a caption's share is scaled by how much of the query it
-contains. Plain RRF let a weak encoder push down the one picture whose caption says it all (numbers: docs/LOG.md).
+(Cormack, Clarke and Büttcher, SIGIR 2009) with one change: a caption's share is scaled by its BM25 relative to the best
+caption's. Plain RRF let a weak encoder push down the one picture whose caption says it all: decisions/0004.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,7 +25,7 @@ CHANNELS = ("vector", "text")
 MOST = 1_000
 """Largest k."""
 RRF_K = 60
-TEXT_WEIGHT = 2.0
+TEXT_WEIGHT = 4.0
 DEPTH = 4
 """Each channel is asked for DEPTH * k rows (at least 50), so that a row low in one can rise by the other."""
 
@@ -57,7 +56,7 @@ def retrieve(
     by_text: list[Found] = []
     if "text" in channels and query.text:
         by_text = store.search_text(query.text, depth, vector=vector, where=query.where)
-    ranked = _fuse(by_vector, by_text, _coverage(store, query.text, by_text))
+    ranked = _fuse(by_vector, by_text)
     own = {term.item for term in query.terms if term.item}
     best = [one for one in ranked if one.found.id not in own][:k]
     return Hits(query, tuple(_hit(rank, one, load) for rank, one in enumerate(best, start=1)))
@@ -90,28 +89,18 @@ def _query_vector(store: Store, encoder: Callable[[], Encoder], query: Query) ->
     return np.asarray(encoder().encode_text([term.text])[0])
 
 
-def _fuse(by_vector: Sequence[Found], by_text: Sequence[Found], coverage: Sequence[float]) -> list[_Fused]:
+def _fuse(by_vector: Sequence[Found], by_text: Sequence[Found]) -> list[_Fused]:
     fused: dict[str, _Fused] = {}
     for rank, found in enumerate(by_vector, start=1):
         one = fused.setdefault(found.id, _Fused(found, found.score, 0.0, {}))
         one.why["vector"] = Channel(rank, found.score)
         one.share += 1 / (RRF_K + rank)
-    for rank, (found, covered) in enumerate(zip(by_text, coverage, strict=True), start=1):
+    for rank, found in enumerate(by_text, start=1):
         cosine = found.cosine if found.cosine is not None else 0.0
         one = fused.setdefault(found.id, _Fused(found, cosine, 0.0, {}))
         one.why["text"] = Channel(rank, found.score)
-        one.share += TEXT_WEIGHT * covered**2 / (RRF_K + rank)
+        one.share += TEXT_WEIGHT * (found.score / by_text[0].score) / (RRF_K + rank)
     return sorted(fused.values(), key=lambda one: (-one.share, -one.score, one.found.id))
-
-
-def _coverage(store: Store, words: str, by_text: Sequence[Found]) -> list[float]:
-    """For each row the share of the query's words that its best single caption has, in [0, 1]."""
-    if not by_text:
-        return []
-    captions = [found.text.split("\n") for found in by_text]
-    wanted, *each = store.tokens([words, *itertools.chain.from_iterable(captions)])
-    rest = iter(each)
-    return [max(len(wanted & next(rest)) for _ in of_row) / len(wanted) if wanted else 0.0 for of_row in captions]
 
 
 def _hit(rank: int, one: _Fused, load: Callable[[str], bytes]) -> Hit:
