@@ -18,7 +18,12 @@ FLOWS = {"ingest", "executors", "retrieve", "rebuild", "train"}
 FACADE = {"collection"}
 EDGES = {"cli", "flags", "care", "render", "demo", "__main__"}
 
-NOUNS_OF = {"durability": "store", "index": "store", "rows": "store", "signatures": "media", "captions": "sources"}
+NOUNS_OF = {
+    **dict.fromkeys(("durability", "fragments", "history", "index", "rows", "salvage"), "store"),
+    "signatures": "media",
+    "captions": "sources",
+    "hubsets": "sources",
+}
 """A part's second noun has a file of its own and counts as the part."""
 
 ALLOWED = {

@@ -113,6 +113,7 @@ def sightline_(
         "sightline index ~/Pictures --prune           drop what is no longer there",
         "sightline index --rebuild --model ./my-model encode everything again",
         "sightline index 'parquet:data/*.parquet' --json",
+        "sightline index hf:OWNER/NAME:train          a data set of the hub",
     )
 )
 def index(
@@ -147,7 +148,8 @@ def index(
 ) -> None:
     """Put pictures into a collection. Run it again at any time: only what changed is done.
 
-    SOURCE is a folder, a file, parquet:GLOB, or streets (the bundled scenes).
+    SOURCE is a folder, a file, parquet:GLOB, hf:OWNER/NAME[@REVISION][:SPLIT][?image=COLUMN&text=COLUMN], or streets
+    (the bundled scenes).
     """
     if not source and not rebuild:
         raise UsageError("no SOURCE was given", hint="for example: sightline index ~/Pictures")
@@ -340,9 +342,11 @@ def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:
     from sightline.schema import Hit, Item
     from sightline.sources import open_source
 
+    from sightline.config import settings
     rng = random.Random(seed)  # noqa: S311
     drawn: list[Item] = []
-    for seen, item in enumerate(entry for entry in open_source(spec) if isinstance(entry, Item)):
+    source = open_source(spec, offline=settings().offline)
+    for seen, item in enumerate(entry for entry in source if isinstance(entry, Item)):
         if len(drawn) < 4 * n:
             drawn.append(item)
         elif (at := rng.randrange(seen + 1)) < 4 * n:

@@ -372,9 +372,8 @@ class Collection:
             return self.settings.batch_size
         return encoder.batch_size if isinstance(encoder, PreparingEncoder) else 16
 
-    @staticmethod
-    def _source(spec: Spec, exclude: Sequence[str]) -> Source:
-        return open_source(spec, exclude=exclude)
+    def _source(self, spec: Spec, exclude: Sequence[str]) -> Source:
+        return open_source(spec, exclude=exclude, offline=self.settings.offline)
 
     def _only_item(self, path: str | os.PathLike[str], text: str) -> Item:
         items = [one for one in open_source(path) if not isinstance(one, Skipped)]

@@ -37,7 +37,7 @@ from sightline.schema import (
     item_id,
     version_of,
 )
-from sightline.sources import Source, still_there
+from sightline.sources import Fixed, Source, still_there
 from sightline.store import Store
 
 CHUNK = 256
@@ -141,6 +141,9 @@ class _Run:
 
     def batches(self, size: int) -> Iterator[list[Item]]:
         """The items that have to be encoded, in batches of `size`; everything else is settled on the way."""
+        for source in self.sources:
+            if isinstance(source, Fixed):
+                source.settled = self._settled
         listing: Iterable[Item | Skipped] = itertools.chain.from_iterable(self.sources)
         if self.options.limit is not None:
             listing = itertools.islice(listing, self.options.limit)
@@ -184,6 +187,14 @@ class _Run:
             else:
                 hashed.append(result)
         return self._sort_out(hashed, known)
+
+    def _settled(self, uris: Sequence[str]) -> bool:
+        """Whether each is a row already, or was refused for good, and nobody asked to look again."""
+        if self.options.rehash or not self.store.exists:
+            return False
+        rows = self.store.known([item_id(uri) for uri in uris])
+        refused = {} if self.options.retry else self.store.skipped(list(uris))
+        return all(item_id(uri) in rows or uri in refused for uri in uris)
 
     def _sort_out(self, hashed: list[_Hashed], known: dict[str, Known]) -> list[Item]:
         """Settle what needs no encoder: same bytes as before, moved, or the same bytes as another row."""
@@ -402,7 +413,7 @@ def _hash(item: Item) -> _Hashed | Skipped:
 
 def _same_file(item: Item, before: Known | Skipped) -> bool:
     """Same size and modification time, both known: taken for the same bytes without reading them."""
-    return (
+    return item.fixed or (
         item.size is not None
         and item.mtime_ns is not None
         and item.size == before.size

@@ -79,8 +79,8 @@ class Item:
 
     `uri` is the identity and lossless; `name` is its display form. `read` returns the bytes and may raise
     OSError or BadMedia; it must be picklable. `size` (bytes) and `mtime_ns` let an unchanged item be recognised
-    without reading it; None when the source cannot tell. `text` holds all captions, newline-joined. `keep` is what
-    `--keep` means for this kind of source when the user did not say.
+    without reading it; None when the source cannot tell; `fixed` says that they cannot change under this uri. `text`
+    holds all captions, newline-joined. `keep` is what `--keep` means for this kind of source when the user did not say.
     """
 
     uri: str
@@ -92,6 +92,7 @@ class Item:
     mtime_ns: int | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     keep: str = "preview"
+    fixed: bool = False
 
     @property
     def id(self) -> str:

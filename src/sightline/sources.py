@@ -1,8 +1,8 @@
 """Where items come from: folders, files, parquet files and the bundled streets. Lists, never decodes.
 
-Knows nothing of encoders or collections. Try it: `python -c "from sightline.sources import open_source;
-print(*open_source('streets:test'), sep='\\n')"`. A listing streams: memory holds the names of the folders that are
-open at the moment and one folder's captions, never the whole list.
+Knows nothing of encoders or collections; data sets of the hub are in `hubsets.py`. Try it: `python -c "from
+sightline.sources import open_source; print(*open_source('streets:test'), sep='\\n')"`. A listing streams: memory holds
+the names of the folders that are open at the moment and one folder's captions, never the whole list.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import quote, unquote_to_bytes
@@ -32,8 +32,16 @@ MAX_BYTES = 256 * 2**20
 """A larger file is `too_large`, unread."""
 IGNORE_FILE = ".sightlineignore"
 
-_KINDS = "a folder, a file, parquet:GLOB, streets, streets:train or streets:test"
-_LATER = {"hf": "Hugging Face data sets", "wds": "webdataset archives", "urls": "lists of addresses"}
+_KINDS = "a folder, a file, parquet:GLOB, hf:OWNER/NAME, streets, streets:train or streets:test"
+_LATER = {"wds": "webdataset archives", "urls": "lists of addresses"}
+
+
+@runtime_checkable
+class Fixed(Protocol):
+    """A source whose items cannot change under their uris. An ingest binds `settled`: whether all of these uris are
+    dealt with, so that they need not be read; they are listed all the same."""
+
+    settled: Callable[[Sequence[str]], bool] | None
 
 
 @runtime_checkable
@@ -52,11 +60,14 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Item | Skipped]: ...
 
 
-def open_source(spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Sequence[str] = ()) -> Source:
-    """The source that `spec` names: a folder, a file, `parquet:GLOB`, `streets[:train|:test]` or any items.
+def open_source(
+    spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Sequence[str] = (), offline: bool = False
+) -> Source:
+    """The source that `spec` names: a folder, a file, `parquet:GLOB`, `hf:…`, `streets[:train|:test]` or any items.
 
-    `exclude` are gitignore patterns for folders. A folder called `streets` is `./streets`. Raises SourceError when
-    there is nothing of that name, and while iterating when it turns out empty or unreadable.
+    `exclude` are gitignore patterns for folders; `offline` forbids the network. A folder called `streets` is
+    `./streets`. Raises SourceError when there is nothing of that name, and while iterating when it turns out empty or
+    unreadable.
     """
     if isinstance(spec, Source):
         return spec
@@ -69,6 +80,10 @@ def open_source(spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Seque
             return Streets(rest)
         if kind == "parquet" and rest:
             return Parquet(_matching(rest))
+        if kind == "hf" and rest:
+            from sightline.hubsets import HubSet
+
+            return HubSet.of(rest, offline=offline)
         if kind in _LATER and rest:
             raise SourceError(f"{name}: {_LATER[kind]} are not available yet in this version", hint=f"use {_KINDS}")
         if name.startswith("file://"):
@@ -415,31 +430,62 @@ def _parquet_items(path: str) -> Iterator[Item | Skipped]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        schema: pa.Schema = file.schema_arrow
-    image = _image_column(schema)
-    simple = [f.name for f in schema if f.name not in (image, *CAPTION_COLUMNS) and _is_simple(f.type)]
-    texts = [name for name in CAPTION_COLUMNS if name in schema.names and name != image]
+        columns = Columns.of(file.schema_arrow)
     found, base = os.stat(path), shown(os.path.basename(path))
-    for number, row in _rows(path, [image, *texts, *simple]):
-        uri = f"{_parquet_uri(path)}#{number}"
-        cell = row.get(image)
+    for number, row in _rows(path, columns.names):
+        uri, name = f"{_parquet_uri(path)}#{number}", f"{base}#{number}"
+        yield columns.entry(row, uri, name, mtime_ns=found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table of pictures and captions mean what. `simple` ones become an item's meta."""
+
+    image: str
+    texts: tuple[str, ...]
+    simple: tuple[str, ...]
+
+    @classmethod
+    def of(cls, schema: pa.Schema, *, image: str | None = None, text: str | None = None) -> Columns:
+        """As given, else by name and type. Raises SourceError when there is no such column, or no telling which."""
+        unknown = [name for name in (image, text) if name is not None and name not in schema.names]
+        if unknown:
+            raise SourceError(f"there is no column '{unknown[0]}'", hint=f"columns are {', '.join(schema.names[:20])}")
+        image = image or _image_column(schema)
+        texts = (text,) if text else tuple(name for name in CAPTION_COLUMNS if name in schema.names and name != image)
+        taken = (image, *texts, *CAPTION_COLUMNS)
+        return cls(image, texts, tuple(f.name for f in schema if f.name not in taken and _is_simple(f.type)))
+
+    @property
+    def names(self) -> list[str]:
+        return [self.image, *self.texts, *self.simple]
+
+    def text(self, row: Mapping[str, Any]) -> str:
+        captions = [row[name] for name in self.texts if row[name]]
+        return joined(text for value in captions for text in ([value] if isinstance(value, str) else value))
+
+    def meta(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return small({name: row[name] for name in self.simple})
+
+    def entry(self, row: Mapping[str, Any], uri: str, name: str, *, mtime_ns: int | None) -> Item | Skipped:
+        """One row as an item that holds its bytes. A path beside the bytes is never followed."""
+        cell = row.get(self.image)
         data = cell.get("bytes") if isinstance(cell, dict) else cell
         if not isinstance(data, bytes):
-            yield Skipped(uri, SkipReason.MISSING, row.get("", "") or "the row holds no image bytes")
-        elif not 0 < len(data) <= MAX_BYTES:
-            yield Skipped(uri, SkipReason.TOO_LARGE if data else SkipReason.EMPTY, f"{len(data):,} bytes", len(data))
-        else:
-            captions = [row[name] for name in texts if row[name]]
-            yield Item(
-                uri=uri,
-                name=f"{base}#{number}",
-                read=HeldBytes(data),
-                text=joined(text for value in captions for text in ([value] if isinstance(value, str) else value)),
-                size=len(data),
-                mtime_ns=found.st_mtime_ns,
-                meta=small({name: row[name] for name in simple}),
-                keep="original",
-            )
+            return Skipped(uri, SkipReason.MISSING, row.get("", "") or "the row holds no image bytes")
+        if not 0 < len(data) <= MAX_BYTES:
+            reason = SkipReason.TOO_LARGE if data else SkipReason.EMPTY
+            return Skipped(uri, reason, f"{len(data):,} bytes", len(data))
+        return Item(
+            uri=uri,
+            name=name,
+            read=HeldBytes(data),
+            text=self.text(row),
+            size=len(data),
+            mtime_ns=mtime_ns,
+            meta=self.meta(row),
+            keep="original",
+        )
 
 
 def _rows(path: str, columns: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -449,13 +495,18 @@ def _rows(path: str, columns: list[str]) -> Iterator[tuple[int, Mapping[str, Any
     number = 0
     with pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=16, columns=columns):
-            for row in range(batch.num_rows):
-                try:
-                    values = {name: batch.column(name)[row].as_py() for name in columns}
-                except (ValueError, OverflowError) as error:
-                    values = {"": _say(error)}
+            for values in rows_of(batch, columns):
                 yield number, values
                 number += 1
+
+
+def rows_of(batch: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The rows one by one; a value that cannot be had makes its row empty but for "": why."""
+    for row in range(batch.num_rows):
+        try:
+            yield {name: batch.column(name)[row].as_py() for name in columns}
+        except (ValueError, OverflowError) as error:
+            yield {"": _say(error)}
 
 
 def _image_column(schema: pa.Schema) -> str:
