@@ -13,8 +13,9 @@ from pictures import colours, paint
 
 import sightline
 from sightline import durability
-from sightline.durability import QUARANTINE, Syncer, WriterLock, newest_first, recover_head
+from sightline.durability import QUARANTINE, Syncer, WriterLock, recover_head
 from sightline.errors import CollectionDamaged, CollectionLocked
+from sightline.fragments import newest_first
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub"}
-FLOWS = {"ingest", "executors", "retrieve", "rebuild", "train"}
+FLOWS = {"ingest", "executors", "retrieve", "rebuild", "verify", "train"}
 FACADE = {"collection"}
-EDGES = {"cli", "flags", "care", "render", "demo", "__main__"}
+EDGES = {"cli", "flags", "care", "upkeep", "render", "demo", "__main__"}
 
 NOUNS_OF = {
     **dict.fromkeys(("durability", "fragments", "history", "index", "rows", "salvage"), "store"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import lancedb
@@ -101,7 +101,7 @@ def test_a_prefix_counts_only_what_is_under_it(store: Store) -> None:
     assert [uri for chunk in store.ids(under="file:///b/") for _, uri in chunk] == ["file:///b/z"]
 
 
-def test_pictures_are_kept_once_per_content_and_go_with_their_last_row(store: Store) -> None:
+def test_pictures_are_kept_once_per_content_and_go_when_no_version_of_the_history_needs_them(store: Store) -> None:
     x = store.get("file:///a/x")
     assert x is not None
     assert store.picture(x.version) == b"X"
@@ -111,7 +111,15 @@ def test_pictures_are_kept_once_per_content_and_go_with_their_last_row(store: St
     store.remove([x.id])
     assert store.picture(x.version) == b"X"
     store.remove([twin.item.id])
+    index.tend(store, always=True)
+    assert store.picture(x.version) == b"X"
+    index.tend(store, always=True, older_than=timedelta(0))
     assert store.picture(x.version) is None
+
+
+def test_no_picture_on_purpose_never_replaces_one_that_is_there(store: Store) -> None:
+    store.upsert([row("file:///a/x", [1, 0, 0, 0], picture=b""), row("file:///n", [1, 0, 0, 0], picture=b"")])
+    assert [store.picture(version_of(uri.encode())) for uri in ("file:///a/x", "file:///n")] == [b"X", None]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sightline import care, render
+from sightline import care, render, upkeep
 from sightline.errors import SightlineError, UsageError
 from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, SaveFlag, examples, listed, open_collection
 
@@ -290,6 +290,10 @@ def show(
 app.command(epilog=care.INFO)(care.info)
 app.add_typer(care.models, name="models")
 app.command(epilog=care.REMOVE)(care.remove)
+app.command(epilog=upkeep.VERIFY)(upkeep.verify)
+app.command(epilog=upkeep.OPTIMIZE)(upkeep.optimize)
+app.command(epilog=upkeep.HISTORY)(upkeep.history)
+app.command(epilog=upkeep.RESTORE)(upkeep.restore)
 app.add_typer(care.collections, name="collections")
 
 
@@ -338,11 +342,11 @@ def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:
     from functools import partial
 
     from sightline import plots
+    from sightline.config import settings
     from sightline.errors import BadMedia
     from sightline.schema import Hit, Item
     from sightline.sources import open_source
 
-    from sightline.config import settings
     rng = random.Random(seed)  # noqa: S311
     drawn: list[Item] = []
     source = open_source(spec, offline=settings().offline)

@@ -18,10 +18,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sightline import index
+from sightline import history, index
 from sightline import query as query_language
 from sightline.config import Settings
 from sightline.config import settings as settings_in_force
@@ -38,16 +39,20 @@ from sightline.schema import (
     IngestReport,
     Item,
     Manifest,
+    OptimizeReport,
     Progress,
     Query,
     Skipped,
     StoredItem,
     Term,
+    VerifyReport,
+    VersionEntry,
     version_of,
 )
 from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
 from sightline.store import Address, Store
 from sightline.store import list_collections as _list_collections
+from sightline.verify import verify
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,7 +98,11 @@ class Collection:
         executor: Executor | None = None,
     ) -> None:
         self.settings = settings or settings_in_force()
-        self._store = Store(Address.parse(address or self.settings.collection), lock_seconds=self.settings.lock_seconds)
+        self._store = Store(
+            Address.parse(address or self.settings.collection),
+            lock_seconds=self.settings.lock_seconds,
+            history_days=self.settings.history_days,
+        )
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
         self._given = model
         self._encoder: Encoder | None = None
@@ -212,13 +221,60 @@ class Collection:
             self._store,
             self._manifest_of(encoder),
             functools.partial(Worker, encoder, keep="none"),
-            picture=self.picture,
+            picture=self._content,
             executor=self._executor,
             batch_size=self._batch_size(encoder),
             progress=progress,
         )
         self._encoder = encoder
         return report
+
+    # -- care ---------------------------------------------------------------------------------------------------
+
+    def verify(self, *, sources: bool = False, progress: Callable[[int], None] | None = None) -> VerifyReport:
+        """Compare every vector and stored picture with its digest; name what is damaged, missing or doubled by id.
+
+        `sources`: also read every source file again. `rebuild` mends the problems. Raises CollectionMissing.
+        """
+        self._store.manifest  # noqa: B018 — raises when there is nothing to verify
+        return verify(self._store, sources=sources, progress=progress)
+
+    def optimize(self, *, older_than: timedelta | None = None) -> OptimizeReport:
+        """Compact, bring the index up to date and forget versions older than `older_than`; readers go on.
+
+        None keeps the history that the settings ask for. Anything under an hour also takes away the version that
+        another process may be reading: Sightline's readers then go on with the newest, others have to open it again.
+        """
+        self._store.manifest  # noqa: B018
+        before, state = self._store.disk_bytes(), index.state(self._store)
+        index.tend(self._store, always=True, older_than=older_than)
+        return OptimizeReport(
+            address=self.address,
+            rows=len(self),
+            bytes_before=before,
+            bytes=self._store.disk_bytes(),
+            fragments_before=state.fragments,
+            fragments=index.state(self._store).fragments,
+            versions=len(self._store.rows.table.list_versions()),
+        )
+
+    def history(self) -> list[VersionEntry]:
+        """The versions that can be restored, newest first, with what each changed. Raises CollectionMissing."""
+        self._store.manifest  # noqa: B018
+        return history.entries(self._store)
+
+    def restore(self, version: int) -> int:
+        """Bring rows and index of a former version back, as a new version whose number is returned.
+
+        What came after stays in the history. Raises CollectionError when the version is not there or not readable.
+        """
+        self._store.manifest  # noqa: B018
+        restored = history.restore(self._store, version)
+        index.tend(self._store)  # a version from before the full-text index
+        with self._loading:
+            if self._encoder is not None and self._encoder.fingerprint != self._store.manifest.fingerprint:
+                self._encoder = self._given = None
+        return restored
 
     # -- finding ------------------------------------------------------------------------------------------------
 
@@ -293,6 +349,18 @@ class Collection:
         )
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _content(self, ident: str) -> bytes:
+        """The item's own picture: the stored one, else its file if its bytes are still the same, else the thumbnail."""
+        found = self.get(ident)
+        stored = self._store.picture(found.version)
+        if stored is not None:
+            return stored
+        try:
+            data = FileBytes(path_of(found.item.uri))()
+        except (ValueError, OSError, BadMedia):
+            return found.thumbnail
+        return data if version_of(data) == found.version else found.thumbnail
 
     def _check_encoder(self) -> None:
         """Compare the collection's fingerprint with the model asked for. Reads files, loads no model."""

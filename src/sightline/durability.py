@@ -2,12 +2,14 @@
 
 LanceDB 0.40 makes no fsync call, so a power cut can leave the newest manifest empty, half written or zero-filled. The
 first two make every open fail for ever; the third opens as an empty table without columns. Removing that one manifest
-brings the version before back. Two processes that merge the same ids at once both insert them. Hence this file, which
-knows Lance's folder layout (`_versions`, `data`, `_indices`, …) and nothing of our schema.
+brings the version before back. Two processes that merge the same ids at once both insert them. A full disk is a
+RuntimeError with Rust source positions. Hence this file, which knows Lance's folder layout (`_versions`, `data`,
+`_indices`, …) and nothing of our schema.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -17,7 +19,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sightline.errors import CollectionDamaged, CollectionLocked
+from sightline.errors import CollectionDamaged, CollectionError, CollectionLocked, SightlineError
+from sightline.fragments import damaged_fragments, damaged_indexes, fragments, is_whole, newest_first
+from sightline.history import Notes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,8 +29,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MANIFEST_MAGIC = b"LANC"  # the last four bytes of every Lance file and manifest (Lance format, "File layout")
 QUARANTINE = "_quarantine"
+READ_AGAIN = 3
+"""A read that lost its files to a cleanup is tried again so often; each try starts from the newest version."""
+
+DISK_FAILURES = {
+    errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+    errno.EFBIG: ("a file grew larger than this system allows", "raise the limit (ulimit -f), then run it again"),
+    errno.EROFS: ("the disk is read-only", "make it writable, then run the same command again"),
+    errno.EIO: ("the disk reports an error", "check the disk, then run the same command again"),
+}
 
 
 class DurableTable:
@@ -40,6 +53,7 @@ class DurableTable:
         self.name = name
         self.lock = lock
         self.notices: list[str] = []
+        self.notes = Notes(lock.path.with_name(f"{name}.history"))
         self._refresh = timedelta(seconds=refresh_seconds)
         self._db: Any = None
         self._table: Any = None
@@ -59,38 +73,56 @@ class DurableTable:
 
     def create(self, schema: pa.Schema) -> None:
         """Make the table unless it is there. Fields keep their metadata, the schema too."""
-        with self.lock.held():
+        with self.lock.held(), self._failures_told():
             if not self.exists:
                 self.folder.parent.mkdir(parents=True, exist_ok=True)
                 self._syncer = Syncer(self.folder)
                 self._table = self._connection().create_table(self.name, schema=schema)
-                self._syncer.sync()
+                self._settle("create", 0, None)
 
-    def overwrite(self, reader: pa.RecordBatchReader) -> None:
+    def overwrite(self, reader: pa.RecordBatchReader, *, operation: str = "change") -> None:
         """Replace schema and rows in one atomic version; the versions before stay in the history."""
-        with self.lock.held():
+        with self.lock.held(), self._failures_told():
+            before = int(self.table.version)
             self._syncer = self._syncer or Syncer(self.folder)
             self._table = self._connection().create_table(self.name, data=reader, mode="overwrite")
-            self._syncer.sync()
+            self._settle(operation, before, None)
 
     def read(self, work: Callable[[Any], T]) -> T:
-        """Run a read; once more from the newest version when another process cleaned the one in hand away."""
-        try:
-            return work(self.table)
-        except RuntimeError as error:
-            if "not found" not in str(error).lower():
-                raise
-            self.table.checkout_latest()
+        """Run a read; again from the newest version when another process cleaned the one in hand away.
+
+        Raises CollectionDamaged when a file of the newest version cannot be read.
+        """
+        with self._failures_told():
+            for _ in range(READ_AGAIN):
+                try:
+                    return work(self.table)
+                except RuntimeError as error:
+                    if "not found" not in str(error).lower():
+                        raise
+                    self.table.checkout_latest()
             return work(self.table)
 
-    def write(self, work: Callable[[Any], T]) -> T:
-        """Run `work` on the newest version under the writer lock, and bring what it wrote to the disk."""
-        with self.lock.held():
+    def write(self, work: Callable[[Any], T], *, operation: str = "change") -> T:
+        """Run `work` on the newest version under the writer lock, bring what it wrote to the disk, and note it.
+
+        Raises CollectionError for a disk that is full or failing, CollectionDamaged for files that cannot be read.
+        """
+        with self.lock.held(), self._failures_told():
             self.table.checkout_latest()
+            before = int(self.table.version)
             result = work(self.table)
-            if self._syncer is not None:
-                self._syncer.sync()
+            self._settle(operation, before, result)
             return result
+
+    def another(self) -> Any:
+        """A second handle on the newest version, to look at older ones with while others use the first."""
+        self.table  # noqa: B018 — recovers a damaged head first
+        return self._connection().open_table(self.name)
+
+    def head(self) -> Path:
+        """The newest manifest."""
+        return newest_first(self.folder)[0]
 
     def merge(self, key: str, data: pa.Table) -> None:
         """Upsert `data` on `key`; rows with the same key are replaced whole."""
@@ -102,7 +134,42 @@ class DurableTable:
     def drop(self) -> None:
         with self.lock.held():
             shutil.rmtree(self.folder, ignore_errors=True)
+            self.notes.drop()
             self._table = self._syncer = None
+
+    def _settle(self, operation: str, before: int, result: Any) -> None:
+        """Bring a write to the disk, then note it."""
+        if self._syncer is not None:
+            self._syncer.sync()
+        if int(self._table.version) > before:
+            self.notes.add(operation, before, int(self._table.version), result)
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """A failure of the disk or of a file under LanceDB, in one line that says what to do."""
+        try:
+            yield
+        except SightlineError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            told = failure_of_disk(error) or self._failure_of_files(error)
+            if told is None:
+                raise
+            raise told from None
+
+    def _failure_of_files(self, error: Exception) -> CollectionDamaged | None:
+        try:
+            head = self.head()
+            damaged = [*damaged_fragments(self.folder, head).values(), *damaged_indexes(self.folder, head)]
+        except (OSError, ValueError, IndexError):
+            return None
+        if not damaged and "LanceError(IO)" not in str(error):
+            return None
+        what = f"{damaged[0]} is damaged" if damaged else first_line(error)
+        return CollectionDamaged(
+            f"the table '{self.name}' in {self.folder.parent} cannot be read in full: {what}",
+            hint="sightline verify says what is affected, sightline index --rebuild mends it",
+        )
 
     def _connection(self) -> Any:
         if self._db is None:
@@ -115,6 +182,7 @@ class DurableTable:
         moved = recover_head(self.folder)
         if not newest_first(self.folder):
             raise self._damaged("no readable version is left")
+        self._notice_lost_rows()
         try:
             table = self._connection().open_table(self.name)
         except Exception as error:  # a whole footer over a damaged body: Lance raises what it likes, panics included
@@ -131,6 +199,18 @@ class DurableTable:
                 f"it and kept the damaged file in {moved[0].parent}; run index again to add what was lost"
             )
         return table
+
+    def _notice_lost_rows(self) -> None:
+        """Say what of the newest version cannot be read, where no version before it holds more."""
+        try:
+            lost = damaged_fragments(self.folder, self.head())
+        except (OSError, ValueError):
+            return
+        if lost:
+            self.notices.append(
+                f"{sum(fragment.rows for fragment in lost)} rows of '{self.name}' lie in damaged files and cannot be "
+                "read; sightline index --rebuild keeps the others"
+            )
 
     def _damaged(self, what: str) -> CollectionDamaged:
         return CollectionDamaged(
@@ -215,29 +295,32 @@ class Syncer:
 def recover_head(folder: Path) -> list[Path]:
     """Move unreadable newest manifests of the Lance table `folder` to `_quarantine`; returns where they went.
 
-    A manifest is unreadable when it is shorter than its footer or does not end in Lance's magic. Stops at the first
-    whole one, and touches nothing when there is none: then nothing can be won by moving files.
+    A manifest is unreadable when it is shorter than its footer or does not end in Lance's magic; then the next one is
+    the head. When files that the head needs are damaged, the newest version before it that is whole and has at least
+    as many rows as can still be read takes its place. Touches nothing when no manifest is whole: then nothing can be
+    won by moving files.
     """
-    manifests = list(newest_first(folder))
-    damaged = []
-    for manifest in manifests:
-        if _is_whole(manifest):
-            break
-        damaged.append(manifest)
-    else:
+    manifests = newest_first(folder)
+    whole = [at for at, manifest in enumerate(manifests) if is_whole(manifest)]
+    if not whole:
         return []
-    return [quarantine(folder, manifest) for manifest in damaged]
+    try:
+        best = _before_damage(folder, [manifests[at] for at in whole])
+    except (OSError, ValueError):  # a cleanup in another process, or a body that only LanceDB can judge
+        best = 0
+    return [quarantine(folder, manifest) for manifest in manifests[: whole[best]]]
 
 
-def newest_first(folder: Path) -> list[Path]:
-    """The manifests of a Lance table, newest first (V2 names count down from 2**64 - 1, V1 names count up)."""
-
-    def version(path: Path) -> int:
-        number = int(path.stem)
-        return 2**64 - 1 - number if len(path.stem) == 20 else number
-
-    manifests = [path for path in (folder / "_versions").glob("*.manifest") if path.stem.isdigit()]
-    return sorted(manifests, key=version, reverse=True)
+def _before_damage(folder: Path, manifests: list[Path]) -> int:
+    """Which of these whole manifests to open: the first, unless its files are damaged and an older one has more."""
+    lost = damaged_fragments(folder, manifests[0])
+    if not lost:
+        return 0
+    readable = sum(one.rows for one in fragments(manifests[0]) if one not in lost)
+    for at, manifest in enumerate(manifests[1:], start=1):
+        if sum(one.rows for one in fragments(manifest)) >= readable and not damaged_fragments(folder, manifest):
+            return at
+    return 0
 
 
 def quarantine(folder: Path, manifest: Path) -> Path:
@@ -254,27 +337,22 @@ def quarantine(folder: Path, manifest: Path) -> Path:
     return target
 
 
+def failure_of_disk(error: Exception) -> CollectionError | None:
+    """What a failed write or read means for a person, when the disk is the reason; None for other errors.
+
+    Lance tells the operating system's number in its text only ("… (os error 28)").
+    """
+    number = getattr(error, "errno", None)
+    text = str(error)
+    for code, (what, hint) in DISK_FAILURES.items():
+        if number == code or f"(os error {code})" in text:
+            return CollectionError(f"{what}; what was committed before is safe", hint=hint)
+    return None
+
+
 def first_line(error: Exception) -> str:
     """What a LanceDB error says, without its Rust source positions."""
     return str(error).strip().split("\n", 1)[0].split(", /", 1)[0][:300]
-
-
-def _is_whole(manifest: Path) -> bool:
-    """Whether the footer is there and points at a message inside the file (Lance format, "Manifest").
-
-    Lance 13 panics on a length that reaches past the end, so this is looked at before it is asked to open anything.
-    """
-    try:
-        data = manifest.read_bytes()
-    except FileNotFoundError:
-        return True  # a cleanup in another process took it: not ours to judge
-    if len(data) < 16 or data[-4:] != MANIFEST_MAGIC:
-        return False
-    position = int.from_bytes(data[-16:-8], "little")
-    if position + 4 > len(data) - 16:
-        return False
-    length = int.from_bytes(data[position : position + 4], "little")
-    return length > 0 and position + 4 + length <= len(data) - 16
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """Where decoding and encoding run. An executor turns batches of items into encoded rows, a bounded window ahead.
 
-`LocalExecutor` decodes in threads while the batch before is in the encoder. Others (a cluster) fit the same protocol;
+`LocalExecutor` decodes ahead, in limited processes where it can, while the batch before is in the encoder. Others (a cluster) fit the same protocol;
 that is why a worker is made by a picklable call in the process that uses it.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
-from sightline import media
-from sightline.encoders import Encoder, PreparingEncoder
+from sightline.decoding import Decoders, Parts, Preparation, take_apart
+from sightline.encoders import Encoder, PortableEncoder, PreparingEncoder
 from sightline.errors import BadMedia, BadVectors
 from sightline.schema import Encoded, Item, Skipped, SkipReason, version_of
 
@@ -43,12 +45,23 @@ class Loaded:
     captured_at: datetime | None
 
 
+class TakeApart(Protocol):
+    def __call__(self, data: bytes, *, preview: bool) -> Parts: ...
+
+
 class Worker:
-    """Loads in any number of threads, encodes in one. `keep` (original, preview, none) overrules the items' own."""
+    """Loads in any number of threads, encodes in one. `keep` (original, preview, none) overrules the items' own.
+
+    `take_apart` decodes; an executor may put one in its place that does so elsewhere.
+    """
 
     def __init__(self, encoder: Encoder, *, keep: str | None = None) -> None:
         self.encoder = encoder
         self.keep = keep
+        own = (
+            Preparation(encoder.prepare_image, encoder.image_target) if isinstance(encoder, PreparingEncoder) else None
+        )
+        self.take_apart: TakeApart = functools.partial(take_apart, preparation=own)
 
     def load(self, item: Item) -> Loaded | Skipped:
         """Read, hash and decode one item. Never raises for what a file can do to it."""
@@ -88,26 +101,17 @@ class Worker:
 
     def _loaded(self, item: Item, data: bytes) -> Loaded:
         keep = self.keep or item.keep
-        encoder = self.encoder
-        longest = media.PREVIEW if keep == "preview" else media.THUMBNAIL
-        target = encoder.image_target if isinstance(encoder, PreparingEncoder) else None
-        decoded = media.decode(data, target=target, longest=longest)
-        prepared: Any = decoded.image
-        if isinstance(encoder, PreparingEncoder):
-            prepared = encoder.prepare_image(decoded.image)
-        picture = {"original": data, "none": None}.get(keep, b"")
-        if picture == b"":
-            picture = media.jpeg(decoded.image, longest=media.PREVIEW)
+        parts = self.take_apart(data, preview=keep == "preview")
         return Loaded(
             item=item,
             version=version_of(data),
             size=len(data),
-            prepared=prepared,
-            thumbnail=media.jpeg(decoded.image, longest=media.THUMBNAIL),
-            picture=picture,
-            width=decoded.width,
-            height=decoded.height,
-            captured_at=decoded.captured_at or _file_time(item),
+            prepared=parts.prepared,
+            thumbnail=parts.thumbnail,
+            picture=parts.preview if keep == "preview" else data if keep == "original" else b"",
+            width=parts.width,
+            height=parts.height,
+            captured_at=parts.captured_at or _file_time(item),
         )
 
     def _vectors(self, prepared: list[Any]) -> Any:
@@ -117,14 +121,22 @@ class Worker:
 
 
 class LocalExecutor:
-    """This machine: `threads` decode (default: one per core), one feeds the encoder, `ahead` batches are under way."""
+    """This machine: `threads` decode (default: one per core), one feeds the encoder, `ahead` batches are under way.
 
-    def __init__(self, *, threads: int | None = None, ahead: int = 2) -> None:
+    With `isolate` pictures are decoded in limited child processes, one per thread, which stay for the next call. That
+    needs an encoder whose preparation can be sent there (`PortableEncoder`); any other decodes in the threads.
+    """
+
+    def __init__(self, *, threads: int | None = None, ahead: int = 2, isolate: bool = os.name == "posix") -> None:
         self.threads = threads or os.cpu_count() or 1
         self.ahead = ahead
+        self.isolate = isolate
+        self._decoders: dict[str, Decoders] = {}  # by fingerprint: an encoder's preparation is part of it
 
     def map(self, make_worker: Callable[[], Worker], batches: Iterable[list[Item]]) -> Iterator[Outcome]:
         worker = make_worker()
+        if self.isolate and isinstance(worker.encoder, PortableEncoder):
+            worker.take_apart = self._children(worker.encoder).take_apart
         under_way: deque[Future[list[Outcome]]] = deque()
         decoders = ThreadPoolExecutor(self.threads, "sightline-decode")
         encoders = ThreadPoolExecutor(1, "sightline-encode")
@@ -139,6 +151,13 @@ class LocalExecutor:
         finally:
             decoders.shutdown(wait=False, cancel_futures=True)
             encoders.shutdown(wait=True, cancel_futures=True)
+
+    def _children(self, encoder: PortableEncoder) -> Decoders:
+        if encoder.fingerprint not in self._decoders:
+            children = Decoders(Preparation(encoder.preparation, encoder.image_target), self.threads)
+            weakref.finalize(self, children.close)
+            self._decoders[encoder.fingerprint] = children
+        return self._decoders[encoder.fingerprint]
 
 
 def skipped(item: Item, reason: SkipReason, detail: str) -> Skipped:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from sightline.fragments import damaged_indexes
+from sightline.rows import is_in
 from sightline.store import Store
 
 KEEP_VERSIONS = timedelta(hours=1)
 """A reader in another process may still hold an older version: cleaning younger ones breaks it."""
+
+ORPHANS_AT_ONCE = 1_000
 
 MANY_FRAGMENTS = 24
 MANY_UNINDEXED = 2_000
@@ -44,25 +49,59 @@ def state(store: Store) -> IndexState:
     return store.rows.read(look)
 
 
-def tend(store: Store, *, always: bool = False) -> bool:
-    """Make what is missing and fold in what has gathered, if thresholds (or `always`) say so. True if it did."""
+def tend(store: Store, *, always: bool = False, older_than: timedelta | None = None) -> bool:
+    """Make what is missing and fold in what has gathered, if thresholds (or `always`) say so. True if it did.
+
+    Versions older than `older_than` are forgotten, and with them the stored pictures that only they needed; None: the
+    history that the store keeps, and never less than an hour.
+    """
     now = state(store)
     rows = len(store)
     has_text = any(index.columns == ["text"] for index in store.rows.table.list_indices())
-    if not has_text:
-        store.rows.write(_index_text)
+    if not has_text or damaged_indexes(store.rows.folder, store.rows.head()):
+        store.rows.write(_index_text, operation="full text")
         now = state(store)
     due = now.fragments > MANY_FRAGMENTS or now.unindexed > max(MANY_UNINDEXED, rows // 10)
+    keep = max(store.keep_history, KEEP_VERSIONS) if older_than is None else older_than
     if due or always:
-        store.rows.write(_optimize)
+        store.rows.write(partial(_optimize, keep=keep), operation="optimize")
+        _forget(store)
     for side, many in ((store.pictures, MANY_PICTURE_FRAGMENTS), (store.skips, MANY_FRAGMENTS)):
         if side.exists and (always or side.read(_fragments) > many):
-            side.write(_optimize)
+            side.write(partial(_optimize, keep=min(keep, KEEP_VERSIONS)))
     return due or always or not has_text
 
 
-def _optimize(table: Any) -> None:
-    table.optimize(cleanup_older_than=KEEP_VERSIONS)
+def _optimize(table: Any, *, keep: timedelta) -> None:
+    """Compact, fold new rows into the indexes, forget versions older than `keep`.
+
+    LanceDB cleans before it updates the indexes, so what is younger than its default of an hour takes a second call.
+    Files of a write that failed are left for a week, unless everything is to go: the writer lock says that nobody
+    of ours is writing them now.
+    """
+    table.optimize(cleanup_older_than=max(keep, KEEP_VERSIONS))
+    if keep < KEEP_VERSIONS:  # not 0, which warns of what our caller has decided
+        table.optimize(cleanup_older_than=max(keep, timedelta(milliseconds=1)), delete_unverified=not keep)
+
+
+def _forget(store: Store) -> None:
+    """Delete stored pictures that no version of the rows needs any more, and the notes on versions that are gone."""
+    with store.lock.held():
+        table = store.rows.another()
+        versions = sorted(int(told["version"]) for told in table.list_versions())
+        store.rows.notes.forget_before(versions[0])
+        if not store.pictures.exists:
+            return
+        orphans = set(store.pictures.read(lambda t: t.search().select(["version"]).to_arrow())["version"].to_pylist())
+        for version in reversed(versions):  # mostly the newest needs them all
+            if not orphans:
+                return
+            table.checkout(version)
+            orphans -= set(table.search().select(["version"]).to_arrow()["version"].to_pylist())
+        gone = sorted(orphans)
+        for start in range(0, len(gone), ORPHANS_AT_ONCE):
+            some = is_in("version", gone[start : start + ORPHANS_AT_ONCE])
+            store.pictures.write(lambda t, some=some: t.delete(some))  # type: ignore[misc]
 
 
 def _fragments(table: Any) -> int:

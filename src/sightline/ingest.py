@@ -42,7 +42,7 @@ from sightline.store import Store
 
 CHUNK = 256
 """Items looked up in the store at once."""
-COMMIT_ROWS, COMMIT_BYTES, COMMIT_SECONDS = 512, 64 * 2**20, 2.0
+COMMIT_ROWS, COMMIT_BYTES, COMMIT_SECONDS = 512, 32 * 2**20, 5.0
 """A commit costs about 10 ms of fsync and one version; what is not committed is done again after a kill."""
 MOST_PRUNED = 0.2
 
@@ -311,14 +311,12 @@ class _Run:
 
     def commit(self) -> None:
         """Write what waits. Everything counted by `progress` afterwards survives a kill."""
-        replaced = {row.item.id: self._known[row.item.id] for row in self._rows if row.item.id in self._known}
         if not self.options.dry_run:
             if self._rows and not self.store.exists:
                 self.store.create(self.manifest)
                 index.tend(self.store)  # full text speaks every language from the first row on
             self.store.upsert(self._rows, added=self._added, gone=sorted(self._claimed))
             self.store.amend(self._amends)
-            self.store.drop_orphans({row.version for row in replaced.values()})
             if self.store.exists:
                 self.store.remember_skipped(self._new_skips)
                 self.store.forget_skipped([r.item.uri for r in self._rows if r.item.uri in self._once_skipped])

@@ -94,6 +94,13 @@ def unique(name: str) -> pa.Field:
     return pa.field(name, pa.string(), nullable=False, metadata={b"lance-schema:unenforced-primary-key": b"true"})
 
 
+def pictures_schema() -> pa.Schema:
+    """The side table of stored pictures: `digest` is the sha256 of the stored bytes, empty bytes mean none wanted."""
+    import pyarrow as pa
+
+    return pa.schema([unique("version"), pa.field("picture", pa.large_binary()), pa.field("digest", pa.string())])
+
+
 def check_vectors(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     """The vectors (n, dim) unchanged, or BadVectors: wrong shape, not finite, or not of unit length within 1e-3.
 
@@ -167,10 +174,16 @@ def found_of(row: dict[str, Any], *, score: float, cosine: float | None = None) 
 
 
 def matrix(column: Any, dim: int) -> NDArray[np.float32]:
-    """A fixed-size list column as (n, dim) float32."""
-    chunks = [np.asarray(chunk.flatten(), np.float32) for chunk in column.chunks]
+    """A fixed-size list column as (n, dim) float32; a missing vector is NaN."""
+    chunks = [_filled(chunk, dim) for chunk in column.chunks]
     flat = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
     return flat.reshape(-1, dim)
+
+
+def _filled(chunk: Any, dim: int) -> NDArray[np.float32]:
+    if not chunk.null_count:
+        return np.asarray(chunk.flatten(), np.float32)
+    return np.asarray([[np.nan] * dim if one is None else one for one in chunk.to_pylist()], np.float32).reshape(-1)
 
 
 def is_in(column: str, values: Sequence[str]) -> Any:
@@ -185,3 +198,16 @@ def starts_with(column: str, prefix: str) -> Any:
 
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     return (col(column) >= lit(prefix)).and_(col(column) < lit(beyond))
+
+
+def has_semicolon(where: str) -> bool:
+    """Whether a semicolon stands outside of quotes."""
+    quote = ""
+    for character in where:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"`":
+            quote = character
+        elif character == ";":
+            return True
+    return False

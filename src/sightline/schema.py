@@ -149,8 +149,75 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionEntry:
+    """One version of a collection's rows. `operation` says what made it, the counts what it changed; `at` is UTC."""
+
+    version: int
+    at: datetime
+    rows: int
+    operation: str
+    added: int
+    updated: int
+    removed: int
+    current: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: `id` is the item's, or the name of a file or index where no item can be named."""
+
+    id: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `verify` found. `rows` the collection says it has, `checked` of them could be read.
+
+    `problems` are faults of the collection; `notices` are sources that changed or went since they were indexed.
+    """
+
+    address: str
+    rows: int
+    checked: int
+    problems: tuple[Problem, ...]
+    notices: tuple[Problem, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "address": self.address,
+            "rows": self.rows,
+            "checked": self.checked,
+            "problems": [asdict(one) for one in self.problems],
+            "notices": [{"id": one.id, "notice": one.problem} for one in self.notices],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeReport:
+    """What `optimize` did. Bytes are the size of the whole collection on disk; `versions` can still be restored."""
+
+    address: str
+    rows: int
+    bytes_before: int
+    bytes: int
+    fragments_before: int
+    fragments: int
+    versions: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
-    """An item turned into a row: `vector` (dim,) float32 of unit norm, small pictures as encoded bytes."""
+    """An item turned into a row: `vector` (dim,) float32 of unit norm, small pictures as encoded bytes.
+
+    `picture` is what is to be stored: empty for nothing on purpose (`--keep none`), None to leave what there is.
+    """
 
     item: Item
     version: str

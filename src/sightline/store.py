@@ -8,9 +8,9 @@ the newest version and is on the disk when the call returns. Knows nothing of en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,15 +33,26 @@ from sightline.rows import (
     Known,
     check_vectors,
     found_of,
+    has_semicolon,
     is_in,
     item_of,
     known_of,
     matrix,
+    pictures_schema,
     starts_with,
     table_of,
     unique,
 )
-from sightline.schema import METADATA_KEY, Encoded, Manifest, Skipped, SkipReason, StoredItem, arrow_schema
+from sightline.schema import (
+    METADATA_KEY,
+    Encoded,
+    Manifest,
+    Skipped,
+    SkipReason,
+    StoredItem,
+    arrow_schema,
+    version_of,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +91,14 @@ class Address:
 class Store:
     """The tables of one collection."""
 
-    def __init__(self, address: Address, *, lock_seconds: float = 120.0, refresh_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        lock_seconds: float = 120.0,
+        refresh_seconds: float = 2.0,
+        history_days: float = 7.0,
+    ) -> None:
         self.address = address
         lock = WriterLock(address.folder / ".sightline" / f"{address.table}.lock", seconds=lock_seconds)
 
@@ -89,6 +107,7 @@ class Store:
 
         self.rows, self.pictures, self.skips = table(""), table(".pictures"), table(".skipped")
         self.lock = lock
+        self.keep_history = timedelta(days=history_days)
         self._manifest: Manifest | None = None
 
     @property
@@ -193,6 +212,12 @@ class Store:
         for chunk in self._read_rows(reader):
             yield list(zip(chunk["id"].to_pylist(), chunk["uri"].to_pylist(), strict=True))
 
+    def digest(self, ident: str) -> str | None:
+        """The digest of an id's vector, of the day when it was written."""
+        where = is_in("id", [ident])
+        table = self._read_rows(lambda t: t.search().where(where).select(["vector_digest"]).limit(1).to_arrow())
+        return table["vector_digest"][0].as_py() if len(table) else None
+
     def count_under(self, prefix: str) -> int:
         return int(self._read_rows(lambda t: t.count_rows(starts_with("uri", prefix).to_sql())))
 
@@ -229,25 +254,6 @@ class Store:
             for row, cosine in zip(rows, cosines, strict=True)
         ]
 
-    def tokens(self, texts: Sequence[str]) -> list[set[str]]:
-        """Each text's words as full text sees them: folded, stemmed, split also in languages without spaces.
-
-        One call for all of them, a made-up word between two: the round trip costs more than the work.
-        """
-        fence = "qzjxqzjx"
-        joined = f" {fence} ".join(texts)
-        try:
-            words = [token.text for token in self.rows.table.tokenize(joined, column="text")]
-        except (RuntimeError, ValueError):  # no full-text index yet: whole lower-case words do
-            words = joined.lower().split()
-        sets: list[set[str]] = [set()]
-        for word in words:
-            if word == fence:
-                sets.append(set())
-            else:
-                sets[-1].add(word)
-        return sets
-
     def vector(self, ident: str) -> NDArray[np.float32] | None:
         """The vector (dim,) of one id."""
         from lancedb.expr import col, lit
@@ -264,7 +270,7 @@ class Store:
             return None
         where = col("version") == lit(version)
         rows = self.pictures.read(lambda t: t.search().where(where).select(["picture"]).limit(1).to_arrow())
-        return rows["picture"][0].as_py() if len(rows) else None
+        return (rows["picture"][0].as_py() or None) if len(rows) else None
 
     def skipped(self, uris: Sequence[str]) -> dict[str, Skipped]:
         """What is remembered as unusable among these uris."""
@@ -289,16 +295,29 @@ class Store:
         dates = [date or now for date in added] or [now] * len(rows)
         data = table_of(rows, dates, self.rows.table.schema)
 
-        def merge(table: Any) -> None:
+        def merge(table: Any) -> Any:
             self._check_still_ours(table)
             merging = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             if gone:
                 merging = merging.when_not_matched_by_source_delete(is_in("id", gone).to_sql())
-            merging.execute(data)
+            return merging.execute(data)
 
         with self.lock.held():
-            self._put_pictures(rows)
-            self.rows.write(merge)
+            self.put_pictures(rows)
+            self.rows.write(merge, operation="index")
+
+    def put_pictures(self, rows: Sequence[Encoded]) -> None:
+        """Store what `rows` bring along. Empty bytes say that none is wanted, and never replace a picture."""
+        pictures = {row.version: row.picture for row in rows if row.picture is not None}
+        if not pictures:
+            return
+        self.pictures.create(pictures_schema())
+        none = [version for version, picture in pictures.items() if not picture]
+        if none:
+            data = self._picture_rows(dict.fromkeys(none, b""))
+            self.pictures.write(lambda t: t.merge_insert("version").when_not_matched_insert_all().execute(data))
+        if some := {version: picture for version, picture in pictures.items() if picture}:
+            self.pictures.merge("version", self._picture_rows(some))
 
     def amend(self, rows: Sequence[Known]) -> None:
         """Write caption, size, mtime and meta of rows that are there already; vectors and pictures stay."""
@@ -308,26 +327,14 @@ class Store:
 
         schema = pa.schema([self.rows.table.schema.field(name) for name in ("id", "size", "mtime_ns", "text", "meta")])
         data = pa.table({name: [getattr(row, name) for row in rows] for name in schema.names}, schema=schema)
-        self.rows.write(lambda t: t.merge_insert("id").when_matched_update_all().execute(data))
+        merge = lambda t: t.merge_insert("id").when_matched_update_all().execute(data)  # noqa: E731
+        self.rows.write(merge, operation="index")
 
     def remove(self, ids: Sequence[str]) -> int:
-        """Delete rows by id, and the stored pictures that no row is left for. Returns how many rows went."""
+        """Delete rows by id; returns how many went. Their pictures go when no version of the history needs them."""
         if not ids:
             return 0
-        with self.lock.held():
-            versions = {row.version for row in self.known(ids).values()}
-            removed = int(self.rows.write(lambda t: t.delete(is_in("id", ids))).num_deleted_rows)
-            self.drop_orphans(versions)
-        return removed
-
-    def drop_orphans(self, versions: Set[str]) -> None:
-        """Delete the stored pictures with these content hashes that no row is left for."""
-        if not versions or not self.pictures.exists:
-            return
-        with self.lock.held():
-            orphans = sorted(versions - set(self.by_version(sorted(versions))))
-            if orphans:
-                self.pictures.write(lambda t: t.delete(is_in("version", orphans)))
+        return int(self.rows.write(lambda t: t.delete(is_in("id", ids)), operation="remove").num_deleted_rows)
 
     def remember_skipped(self, skipped: Sequence[Skipped]) -> None:
         """Remember what could not be used (a later entry for the same uri replaces the earlier)."""
@@ -372,7 +379,11 @@ class Store:
                 dates = [added.get(row.item.id, now) for row in rows]
                 yield from table_of(rows, dates, schema).to_batches()
 
-        self.rows.overwrite(pa.RecordBatchReader.from_batches(schema, record_batches()))
+        self.rows.overwrite(pa.RecordBatchReader.from_batches(schema, record_batches()), operation="rebuild")
+        self.reopened()
+
+    def reopened(self) -> None:
+        """Read the manifest again: a rebuild or restore may have brought another encoder."""
         self._manifest = self._read_manifest()
 
     def disk_bytes(self) -> int:
@@ -402,22 +413,23 @@ class Store:
                 hint="run the same command again without --model; what was committed before is safe",
             )
 
-    def _put_pictures(self, rows: Sequence[Encoded]) -> None:
+    def _picture_rows(self, pictures: Mapping[str, bytes]) -> pa.Table:
         import pyarrow as pa
 
-        pictures = {row.version: row.picture for row in rows if row.picture is not None}
-        if pictures:
-            schema = pa.schema([unique("version"), pa.field("picture", pa.large_binary())])
-            self.pictures.create(schema)
-            data = {"version": list(pictures), "picture": list(pictures.values())}
-            self.pictures.merge("version", pa.table(data, schema=schema))
+        columns = {
+            "version": list(pictures),
+            "picture": list(pictures.values()),
+            "digest": [version_of(picture) for picture in pictures.values()],
+        }
+        schema = pa.schema([field for field in pictures_schema() if field.name in self.pictures.table.schema.names])
+        return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
     def _known_where(self, where: Any) -> list[Known]:
         rows = self._read_rows(lambda t: t.search().where(where).select(list(KNOWN)).to_arrow()).to_pylist()
         return [known_of(row) for row in rows]
 
     def _filtered(self, query: Callable[[Any], Any], where: str | None, columns: list[str], k: int) -> pa.Table:
-        if where and _has_semicolon(where):
+        if where and has_semicolon(where):
             raise QueryError(
                 f"the where-clause '{where}' holds a semicolon, and LanceDB drops what follows one",
                 hint="write one condition; join several with AND and OR",
@@ -455,16 +467,3 @@ def list_collections(folder: Path) -> list[Address]:
     """The collections in a LanceDB folder, by name; side tables are not listed."""
     names = sorted(path.name.removesuffix(".lance") for path in folder.glob("*.lance") if path.is_dir())
     return [Address(folder, name) for name in names if "." not in name]
-
-
-def _has_semicolon(where: str) -> bool:
-    """Whether a semicolon stands outside of quotes."""
-    quote = ""
-    for character in where:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"`":
-            quote = character
-        elif character == ";":
-            return True
-    return False
