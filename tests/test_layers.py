@@ -20,9 +20,9 @@ EDGES = {"cli", "flags", "care", "upkeep", "render", "demo", "__main__"}
 
 NOUNS_OF = {
     **dict.fromkeys(("durability", "fragments", "history", "index", "rows", "salvage"), "store"),
-    "signatures": "media",
+    **dict.fromkeys(("signatures", "decoding"), "media"),
     "captions": "sources",
-    "hubsets": "sources",
+    **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
 }
 """A part's second noun has a file of its own and counts as the part."""
 
@@ -37,6 +37,7 @@ LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas
 LAZY = LAZY_EXTRAS | {
     "huggingface_hub",
     "httpx2",
+    "httpcore2",
     "lancedb",
     "pyarrow",
     "openvino",

@@ -1,7 +1,7 @@
 """Where decoding and encoding run. An executor turns batches of items into encoded rows, a bounded window ahead.
 
-`LocalExecutor` decodes ahead, in limited processes where it can, while the batch before is in the encoder. Others (a cluster) fit the same protocol;
-that is why a worker is made by a picklable call in the process that uses it.
+`LocalExecutor` decodes ahead, in limited processes where it can, while the batch before is in the encoder. Others (a
+cluster) fit the same protocol; that is why a worker is made by a picklable call in the process that uses it.
 """
 
 from __future__ import annotations

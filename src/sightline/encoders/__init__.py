@@ -87,6 +87,14 @@ class PreparingEncoder(Encoder, Protocol):
     def encode_prepared(self, images: Sequence[NDArray[np.uint8]]) -> Vectors: ...
 
 
+@runtime_checkable
+class PortableEncoder(PreparingEncoder, Protocol):
+    """A preparing encoder that can also prepare in another process: `preparation` is a picklable `prepare_image`."""
+
+    @property
+    def preparation(self) -> Callable[[Image], NDArray[np.uint8]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class KnownModel:
     """A model that can be named. `recall` is Crossmodal-3600 English, the mean of recall@1, @5 and @10, in percent;

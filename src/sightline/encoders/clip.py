@@ -8,6 +8,7 @@ Knows tokens, pixels and vectors; which runtime computes is sessions.py's busine
 
 from __future__ import annotations
 
+import functools
 import re
 import string
 import threading
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import media
-from sightline.encoders.folder import TEXTUAL, TOKENIZER, TOKENIZER_CONFIG, VISUAL, ModelCard
+from sightline.encoders.folder import TEXTUAL, TOKENIZER, TOKENIZER_CONFIG, VISUAL, ModelCard, Preprocessing
 from sightline.encoders.sessions import Session, choose_runtime, open_session
 from sightline.errors import BadVectors, CorruptModel
 from sightline.schema import Modality, Vectors
@@ -98,16 +99,12 @@ class ClipEncoder:
 
     def prepare_image(self, image: Image) -> NDArray[np.uint8]:
         """The model's view of a picture, uint8 (S, S, 3); cheap enough for decode threads, loads nothing."""
-        from PIL.Image import Resampling
+        return prepare(image, preprocess=self.card.preprocess)
 
-        preprocess = self.card.preprocess
-        resample = Resampling[preprocess.interpolation.upper()]
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
-        if preprocess.resize_mode == "squash":
-            small = media.squash(rgb, (preprocess.size, preprocess.size), resample)
-        else:
-            small = media.fit_shortest(rgb, preprocess.size, resample)
-        return np.asarray(small)  # (S, S, 3)
+    @property
+    def preparation(self) -> Callable[[Image], NDArray[np.uint8]]:
+        """`prepare_image` without the encoder, to be pickled and used in other processes."""
+        return functools.partial(prepare, preprocess=self.card.preprocess)
 
     def encode_prepared(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors (n, dim) of what `prepare_image` returned, in passes of `batch_size`."""
@@ -191,6 +188,19 @@ class ClipEncoder:
             )
         unit: Vectors = (vectors / norms[:, None]).astype(np.float32)
         return unit
+
+
+def prepare(image: Image, *, preprocess: Preprocessing) -> NDArray[np.uint8]:
+    """An RGB picture of any size as the model's input, uint8 (S, S, 3)."""
+    from PIL.Image import Resampling
+
+    resample = Resampling[preprocess.interpolation.upper()]
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    if preprocess.resize_mode == "squash":
+        small = media.squash(rgb, (preprocess.size, preprocess.size), resample)
+    else:
+        small = media.fit_shortest(rgb, preprocess.size, resample)
+    return np.asarray(small)  # (S, S, 3)
 
 
 class _Once(Generic[T]):
