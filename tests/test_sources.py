@@ -430,9 +430,9 @@ def test_any_items_are_a_source():
     [
         ("nowhere/at/all", "no such file or folder"),
         ("", "no such file or folder"),
-        ("hf:owner/name", "not available yet"),
-        ("wds:a.tar", "not available yet"),
-        ("urls:list.txt", "not available yet"),
+        ("hf:owner", "cannot be read as a data set"),
+        ("wds:a.tar", "no file matches"),
+        ("urls:nowhere.txt", "no such file"),
         ("ftp://host/path", "no source of kind"),
         ("s3://bucket", "no source of kind"),
         ("parquet:nothing-*.parquet", "no file matches"),

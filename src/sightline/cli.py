@@ -148,8 +148,8 @@ def index(
 ) -> None:
     """Put pictures into a collection. Run it again at any time: only what changed is done.
 
-    SOURCE is a folder, a file, parquet:GLOB, hf:OWNER/NAME[@REVISION][:SPLIT][?image=COLUMN&text=COLUMN], or streets
-    (the bundled scenes).
+    SOURCE is a folder, a file, parquet:GLOB, hf:OWNER/NAME[@REVISION][:SPLIT][?image=COLUMN&text=COLUMN], wds:GLOB
+    (webdataset tar files), urls:FILE (one address a line), or streets (the bundled scenes).
     """
     if not source and not rebuild:
         raise UsageError("no SOURCE was given", hint="for example: sightline index ~/Pictures")
@@ -349,7 +349,8 @@ def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:
 
     rng = random.Random(seed)  # noqa: S311
     drawn: list[Item] = []
-    source = open_source(spec, offline=settings().offline)
+    given = settings()
+    source = open_source(spec, offline=given.offline, allow_private_urls=given.allow_private_urls)
     for seen, item in enumerate(entry for entry in source if isinstance(entry, Item)):
         if len(drawn) < 4 * n:
             drawn.append(item)

@@ -441,7 +441,8 @@ class Collection:
         return encoder.batch_size if isinstance(encoder, PreparingEncoder) else 16
 
     def _source(self, spec: Spec, exclude: Sequence[str]) -> Source:
-        return open_source(spec, exclude=exclude, offline=self.settings.offline)
+        at = self.settings
+        return open_source(spec, exclude=exclude, offline=at.offline, allow_private_urls=at.allow_private_urls)
 
     def _only_item(self, path: str | os.PathLike[str], text: str) -> Item:
         items = [one for one in open_source(path) if not isinstance(one, Skipped)]

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1, le=1024, description="decoding threads; None: one per core")
     cache: Path = Field(default_factory=_cache_home, description="fetched models and compiled graphs")
     offline: bool = Field(default=False, description="forbid every access to the network")
+    allow_private_urls: bool = Field(default=False, description="let urls: reach servers on private addresses")
     history_days: float = Field(default=7.0, ge=0, description="how long former versions can be restored, in days")
     lock_seconds: float = Field(default=120.0, gt=0, description="how long a writer waits for another writer")
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from sightline import hub
 from sightline.errors import HubError, MissingExtra, SightlineError, SourceError
 from sightline.schema import Item, Skipped
-from sightline.sources import Columns, rows_of
+from sightline.sources import Columns, NotRead, rows_of
 
 READABLE = ("parquet", "arrow")
 """The builders of `datasets` that give rows with bytes. Others decode, unpack or unpickle on their own."""
@@ -101,7 +101,7 @@ class HubSet:
                 if "" in row:  # a value that cannot be had: the whole row has to be looked at
                     return _Listed(number, False)
                 uri, name = self._uri(split, number), self._name(split, number)
-                yield Item(uri, name, _NotHere(uri), light.text(row), meta=light.meta(row), fixed=True, keep="original")
+                yield Item(uri, name, NotRead(uri), light.text(row), meta=light.meta(row), fixed=True, keep="original")
                 number += 1
         return _Listed(number, True)
 
@@ -155,16 +155,6 @@ class _Listed:
 
     count: int
     whole: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _NotHere:
-    """The bytes of a row that was listed without them: nobody needs them, for the row is settled."""
-
-    uri: str
-
-    def __call__(self) -> bytes:
-        raise FileNotFoundError(f"{self.uri} was listed without its bytes")
 
 
 def _kind(builder: Any) -> str:

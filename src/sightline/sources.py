@@ -1,6 +1,7 @@
 """Where items come from: folders, files, parquet files and the bundled streets. Lists, never decodes.
 
-Knows nothing of encoders or collections; data sets of the hub are in `hubsets.py`. Try it: `python -c "from
+Knows nothing of encoders or collections; data sets of the hub are in `hubsets.py`, tar files in `archives.py`, lists of
+addresses in `links.py`. Try it: `python -c "from
 sightline.sources import open_source; print(*open_source('streets:test'), sep='\\n')"`. A listing streams: memory holds
 the names of the folders that are open at the moment and one folder's captions, never the whole list.
 """
@@ -32,8 +33,7 @@ MAX_BYTES = 256 * 2**20
 """A larger file is `too_large`, unread."""
 IGNORE_FILE = ".sightlineignore"
 
-_KINDS = "a folder, a file, parquet:GLOB, hf:OWNER/NAME, streets, streets:train or streets:test"
-_LATER = {"wds": "webdataset archives", "urls": "lists of addresses"}
+_KINDS = "a folder, a file, parquet:GLOB, hf:OWNER/NAME[:SPLIT], wds:GLOB, urls:FILE or streets[:train|:test]"
 
 
 @runtime_checkable
@@ -61,11 +61,16 @@ class Source(Protocol):
 
 
 def open_source(
-    spec: str | os.PathLike[str] | Iterable[Item], *, exclude: Sequence[str] = (), offline: bool = False
+    spec: str | os.PathLike[str] | Iterable[Item],
+    *,
+    exclude: Sequence[str] = (),
+    offline: bool = False,
+    allow_private_urls: bool = False,
 ) -> Source:
-    """The source that `spec` names: a folder, a file, `parquet:GLOB`, `hf:…`, `streets[:train|:test]` or any items.
+    """The source that `spec` names: a folder, a file, one of the kinds of _KINDS, or any items.
 
-    `exclude` are gitignore patterns for folders; `offline` forbids the network. A folder called `streets` is
+    `exclude` are gitignore patterns for folders; `offline` forbids the network, `allow_private_urls` lets `urls:` reach
+    servers that are not public. A folder called `streets` is
     `./streets`. Raises SourceError when there is nothing of that name, and while iterating when it turns out empty or
     unreadable.
     """
@@ -79,13 +84,22 @@ def open_source(
         if kind == "streets":
             return Streets(rest)
         if kind == "parquet" and rest:
-            return Parquet(_matching(rest))
+            return Parquet(_matching(kind, rest))
         if kind == "hf" and rest:
             from sightline.hubsets import HubSet
 
             return HubSet.of(rest, offline=offline)
-        if kind in _LATER and rest:
-            raise SourceError(f"{name}: {_LATER[kind]} are not available yet in this version", hint=f"use {_KINDS}")
+        if kind == "wds" and rest:
+            from sightline.archives import Shards
+
+            return Shards(_matching(kind, rest))
+        if kind == "urls" and rest:
+            from sightline.links import Links
+
+            lists = os.path.abspath(os.path.expanduser(rest))
+            if not os.path.isfile(lists):
+                raise SourceError(f"urls:{shown(rest)}: there is no such file", hint="give a list, one address a line")
+            return Links(lists, offline, allow_private_urls)
         if name.startswith("file://"):
             name = path_of(name)
     path = os.path.abspath(os.path.expanduser(name))
@@ -147,6 +161,16 @@ class HeldBytes:
         return self.data
 
 
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """Stands for the bytes of an item that is listed although nobody needs them, because it is settled."""
+
+    uri: str
+
+    def __call__(self) -> bytes:
+        raise FileNotFoundError(f"{self.uri} was listed without its bytes")
+
+
 @dataclass(slots=True)
 class Given:
     """Any iterable of items, as a source without roots: nothing is ever taken for gone."""
@@ -205,7 +229,7 @@ class Folder:
         try:
             root = _Listed.of(self.path, "", (("", self.exclude),))
         except (OSError, ValueError, BadMedia) as error:
-            raise SourceError(f"{shown(self.path)} cannot be listed: {_say(error)}", hint="check its rights") from error
+            raise SourceError(f"{shown(self.path)} cannot be listed: {say(error)}", hint="check its rights") from error
         of_root = _captions(self.path, root.files)
         yield from _problems(self.path, of_root)
         yield from self._files(root, of_root, of_root)
@@ -223,7 +247,7 @@ class Folder:
                 continue
             except (OSError, ValueError, BadMedia) as error:
                 self.unlisted.append(file_uri(path))
-                yield Skipped(file_uri(path), SkipReason.UNREADABLE, f"the folder cannot be listed: {_say(error)}")
+                yield Skipped(file_uri(path), SkipReason.UNREADABLE, f"the folder cannot be listed: {say(error)}")
                 continue
             captions = _captions(path, listed.files)
             yield from _problems(path, captions)
@@ -241,7 +265,7 @@ class Folder:
             except FileNotFoundError:
                 continue  # gone since the folder was listed
             except OSError as error:
-                yield Skipped(file_uri(path), SkipReason.UNREADABLE, _say(error))
+                yield Skipped(file_uri(path), SkipReason.UNREADABLE, say(error))
                 continue
             if not stat.S_ISREG(found.st_mode):
                 yield Skipped(file_uri(path), SkipReason.UNREADABLE, "neither a file nor a folder")
@@ -278,9 +302,9 @@ class Parquet:
                     rows += 1
                     yield entry
             except Exception as error:  # pyarrow raises many kinds; a bad file does not end the others
-                faults.append(f"{shown(path)}: {_say(error)}")
+                faults.append(f"{shown(path)}: {say(error)}")
                 self.unlisted.append(_parquet_uri(path))
-                yield Skipped(_parquet_uri(path), SkipReason.UNREADABLE, _say(error))
+                yield Skipped(_parquet_uri(path), SkipReason.UNREADABLE, say(error))
         if not rows:
             seen = faults[0] if faults else f"{shown(self.paths[0])}: no rows"
             raise SourceError(seen, hint="expected a parquet file with an image column and, perhaps, a text column")
@@ -347,14 +371,12 @@ def _excluded(patterns: Sequence[str]) -> GitIgnoreSpec:
         ) from error
 
 
-def _matching(pattern: str) -> tuple[str, ...]:
+def _matching(kind: str, pattern: str) -> tuple[str, ...]:
     pattern = os.path.abspath(os.path.expanduser(pattern))
     found = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))
     files = tuple(path for path in found if os.path.isfile(path))
     if not files:
-        raise SourceError(
-            f"parquet:{shown(pattern)}: no file matches", hint="quote the pattern: 'parquet:data/*.parquet'"
-        )
+        raise SourceError(f"{kind}:{shown(pattern)}: no file matches", hint=f"quote the pattern: '{kind}:data/*'")
     return files
 
 
@@ -473,19 +495,17 @@ class Columns:
         data = cell.get("bytes") if isinstance(cell, dict) else cell
         if not isinstance(data, bytes):
             return Skipped(uri, SkipReason.MISSING, row.get("", "") or "the row holds no image bytes")
-        if not 0 < len(data) <= MAX_BYTES:
-            reason = SkipReason.TOO_LARGE if data else SkipReason.EMPTY
-            return Skipped(uri, reason, f"{len(data):,} bytes", len(data))
-        return Item(
-            uri=uri,
-            name=name,
-            read=HeldBytes(data),
-            text=self.text(row),
-            size=len(data),
-            mtime_ns=mtime_ns,
-            meta=self.meta(row),
-            keep="original",
-        )
+        return held(uri, name, data, self.text(row), mtime_ns=mtime_ns, meta=self.meta(row))
+
+
+def held(
+    uri: str, name: str, data: bytes, text: str, *, mtime_ns: int | None, meta: Mapping[str, Any]
+) -> Item | Skipped:
+    """An item of a data set: it holds its bytes, and they are kept as they are."""
+    if not 0 < len(data) <= MAX_BYTES:
+        reason = SkipReason.TOO_LARGE if data else SkipReason.EMPTY
+        return Skipped(uri, reason, f"{len(data):,} bytes", len(data))
+    return Item(uri, name, HeldBytes(data), text, size=len(data), mtime_ns=mtime_ns, meta=meta, keep="original")
 
 
 def _rows(path: str, columns: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -506,7 +526,7 @@ def rows_of(batch: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> Iterato
         try:
             yield {name: batch.column(name)[row].as_py() for name in columns}
         except (ValueError, OverflowError) as error:
-            yield {"": _say(error)}
+            yield {"": say(error)}
 
 
 def _image_column(schema: pa.Schema) -> str:
@@ -554,6 +574,6 @@ def _is_plain(path: str) -> bool:
     return os.path.isfile(path) and not os.path.islink(path)
 
 
-def _say(error: BaseException) -> str:
+def say(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"{type(error).__name__}: {text}".replace("\n", " ").encode("utf-8", "replace").decode()[:200]
