@@ -49,6 +49,7 @@ class DurableTable:
     """
 
     def __init__(self, folder: Path, name: str, lock: WriterLock, *, refresh_seconds: float) -> None:
+        os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are no lines for a person; it raises as well
         self.folder = folder / f"{name}.lance"
         self.name = name
         self.lock = lock
@@ -61,7 +62,10 @@ class DurableTable:
 
     @property
     def exists(self) -> bool:
-        return self.folder.is_dir()
+        """False also for what a full disk or a power cut left of a table that was never finished: it has no rows."""
+        if self._table is not None:
+            return self.folder.is_dir()
+        return any(is_whole(manifest) for manifest in newest_first(self.folder)) or any(_files(self.folder / "data"))
 
     @property
     def table(self) -> Any:
@@ -75,6 +79,7 @@ class DurableTable:
         """Make the table unless it is there. Fields keep their metadata, the schema too."""
         with self.lock.held(), self._failures_told():
             if not self.exists:
+                shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder.parent.mkdir(parents=True, exist_ok=True)
                 self._syncer = Syncer(self.folder)
                 self._table = self._connection().create_table(self.name, schema=schema)
@@ -180,7 +185,7 @@ class DurableTable:
 
     def _open(self) -> Any:
         moved = recover_head(self.folder)
-        if not newest_first(self.folder):
+        if not any(is_whole(manifest) for manifest in newest_first(self.folder)):  # LanceDB opens zeros as an empty table
             raise self._damaged("no readable version is left")
         self._notice_lost_rows()
         try:
@@ -237,20 +242,21 @@ class WriterLock:
         if not self._threads.acquire(timeout=self.seconds):
             raise self._locked()
         try:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = FileLock(self.path, thread_local=False)
             if self._depth == 0:
                 try:
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    self._file = self._file or FileLock(self.path, thread_local=False)
                     self._file.acquire(timeout=self.seconds)
                 except Timeout:
                     raise self._locked() from None
+                except OSError as error:
+                    raise failure_of_disk(error) or error from None
             self._depth += 1
             try:
                 yield
             finally:
                 self._depth -= 1
-                if self._depth == 0:
+                if self._depth == 0 and self._file is not None:
                     self._file.release()
         finally:
             self._threads.release()
