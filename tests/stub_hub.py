@@ -88,6 +88,7 @@ class Repo:
     gated: bool = False
     card: str = ""
     seed: int = 0
+    without: tuple[str, ...] = ()
 
     @property
     def commit(self) -> str:
@@ -97,7 +98,7 @@ class Repo:
     @property
     def paths(self) -> list[str]:
         files = {str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file()}
-        return sorted(files | {"README.md"})
+        return sorted((files | {"README.md"}) - set(self.without))
 
     def size(self, path: str) -> int:
         return len(self.readme) if path == "README.md" else (self.folder / path).stat().st_size
@@ -167,7 +168,7 @@ class Hub:
         self.requests.clear()
 
     def add(self, kind: str, name: str, folder: Path, *, licence: str | None = None, **more: Any) -> Repo:
-        """`kind` is models or datasets; `more`: token, gated, card (YAML lines of README.md), tags, seed."""
+        """`kind` is models or datasets; `more`: token, gated, card (YAML lines of README.md), tags, seed, without."""
         tags = [*more.pop("tags", []), *([f"license:{licence}"] if licence else [])]
         repo = self.repos[kind, name] = Repo(kind, name, folder, licence, tags, **more)
         return repo
