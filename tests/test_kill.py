@@ -21,9 +21,9 @@ from sightline.schema import vector_digest
 ROWS = 400
 
 
-def start(address: str, folder: Path) -> subprocess.Popen[str]:
-    script = Path(__file__).with_name("ingest_process.py")
-    command = [sys.executable, str(script), address, str(folder), "16"]
+def start(address: str, folder: Path, *upkeep: str) -> subprocess.Popen[str]:
+    script = Path(__file__).with_name("upkeep_process.py" if upkeep else "ingest_process.py")
+    command = [sys.executable, str(script), address, str(folder), *(upkeep or ["16"])]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=script.parent)
 
 
@@ -65,6 +65,36 @@ def test_ten_kills_lose_nothing_and_double_nothing(tmp_path: Path, seed: int) ->
 @pytest.mark.parametrize("seed", range(2, 22))
 def test_two_hundred_kills_lose_nothing_and_double_nothing(tmp_path: Path, seed: int) -> None:
     kills_lose_nothing(tmp_path, seed, kills=10)
+
+
+@pytest.mark.parametrize("what", ["optimize", "rebuild"])
+def test_kills_of_upkeep_lose_nothing(tmp_path: Path, what: str) -> None:
+    kills_of_upkeep(tmp_path, what, kills=2)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("what", ["optimize", "index", "rebuild", "restore"])
+def test_fifty_kills_of_upkeep_lose_nothing(tmp_path: Path, what: str) -> None:
+    kills_of_upkeep(tmp_path, what, kills=int(os.environ.get("KILLS", "50")))
+
+
+def kills_of_upkeep(tmp_path: Path, what: str, *, kills: int) -> None:
+    chance = random.Random(what)
+    folder = many(tmp_path / "pictures", 60, size=(16, 16))
+    write_captions(folder, {f"{i:04}.png": f"picture {i:04}.png" for i in range(60)})
+    address = f"{tmp_path}/t"
+    sightline.open(address, model=FakePreparingEncoder()).ingest(folder)
+    finished = 0
+    for _ in range(kills):
+        told = kill_after(start(address, folder, what), chance.randrange(3), chance.uniform(0, 0.3))
+        finished += len(told)
+        assert check(address, at_least=60) == 60
+    again = sightline.open(address, model=FakePreparingEncoder())
+    assert again.notices == []
+    assert again.ingest(folder).unchanged == 60
+    assert again.verify(sources=True).problems == ()
+    assert again.search("picture 0007.png", k=1, channels=["text"])[0].name == "0007.png"
+    assert finished or kills < 5, "the kills fell on the work"
 
 
 def kills_lose_nothing(tmp_path: Path, seed: int, *, kills: int) -> None:

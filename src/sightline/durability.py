@@ -185,7 +185,7 @@ class DurableTable:
 
     def _open(self) -> Any:
         moved = recover_head(self.folder)
-        if not any(is_whole(manifest) for manifest in newest_first(self.folder)):  # LanceDB opens zeros as an empty table
+        if not any(map(is_whole, newest_first(self.folder))):  # LanceDB opens one of zeros as an empty table
             raise self._damaged("no readable version is left")
         self._notice_lost_rows()
         try:
