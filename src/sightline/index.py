@@ -7,7 +7,7 @@ Vector search is exhaustive and exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,8 @@ MANY_FRAGMENTS = 24
 MANY_UNINDEXED = 2_000
 MANY_PICTURE_FRAGMENTS = 256
 """Compaction rewrites every picture (3.4 s for 10,000 of 40 kB), so it waits far longer than for the rows."""
+FEW_FRAGMENTS = 8
+"""With no more, `optimize` leaves a side table alone: for an hour its files would only lie there twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +69,30 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
         store.rows.write(partial(_optimize, keep=keep), operation="optimize")
         _forget(store)
     for side, many in ((store.pictures, MANY_PICTURE_FRAGMENTS), (store.skips, MANY_FRAGMENTS)):
-        if side.exists and (always or side.read(_fragments) > many):
+        if side.exists and (older_than is not None or side.read(_fragments) > (FEW_FRAGMENTS if always else many)):
             side.write(partial(_optimize, keep=min(keep, KEEP_VERSIONS)))
     return due or always or not has_text
 
 
 def _optimize(table: Any, *, keep: timedelta) -> None:
-    """Compact, fold new rows into the indexes, forget versions older than `keep`.
+    """Compact, fold new rows into the indexes, forget the versions that were replaced longer than `keep` ago.
 
-    LanceDB cleans before it updates the indexes, so what is younger than its default of an hour takes a second call.
-    Files of a write that failed are left for a week, unless everything is to go: the writer lock says that nobody
-    of ours is writing them now.
+    LanceDB goes by the age of a version itself: of a collection that nobody touched for a month, the next write would
+    at once lose the one before it. And it cleans before it updates the indexes, so less than an hour takes a second
+    call. Files of a write that failed are left for a week, unless everything is to go: the writer lock says that
+    nobody of ours is writing them now.
     """
-    table.optimize(cleanup_older_than=max(keep, KEEP_VERSIONS))
+    table.optimize(cleanup_older_than=_since_replaced(table, max(keep, KEEP_VERSIONS)))
     if keep < KEEP_VERSIONS:  # not 0, which warns of what our caller has decided
         table.optimize(cleanup_older_than=max(keep, timedelta(milliseconds=1)), delete_unverified=not keep)
+
+
+def _since_replaced(table: Any, keep: timedelta) -> timedelta:
+    """The age beyond which versions go, so that the one that was the newest `keep` ago stays."""
+    now = datetime.now(UTC)
+    ages = [now - told["timestamp"].astimezone(UTC) for told in table.list_versions()]
+    older = [age for age in ages if age > keep]
+    return min(older) + timedelta(seconds=1) if older else keep
 
 
 def _forget(store: Store) -> None:

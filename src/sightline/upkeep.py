@@ -66,6 +66,8 @@ def optimize(
     done = target.optimize(older_than=keep)
     if keep is not None and keep < timedelta(hours=1):
         render.note("other programs that had this collection open may have to open it again")
+    elif done.bytes > done.bytes_before:
+        render.note("the versions before are kept for now, so that they can be restored; --older-than 0 drops them")
     if as_json:
         render.out(render.dump(done.to_json()))
         return
