@@ -431,18 +431,24 @@ def test_index_names_the_command_that_fetches_and_it_works(remote, models, tmp_p
     assert main(["index", "pictures", "--model", NAME, "--progress", "none"]) == 0
 
 
-def test_kill_minus_nine_in_the_middle_and_the_next_run_goes_on(remote, folder, models):
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_ended_in_the_middle_is_gone_on_from(remote, folder, models, ending):
     stop = threading.Event()
     remote.fault("weights_of_layer.7", pause=stop, cut=50_000, times=1, on="cdn")
     command = [sys.executable, "-m", "sightline", "models", "fetch", NAME]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     parts = models / STAGING
     try:
         wait_until(lambda: any(file.stat().st_size for file in parts.rglob("weights*.part")), seconds=60)
     finally:
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        running.send_signal(ending)
+        out, err = running.communicate()
         stop.set()
+    assert out == ""
+    assert "Traceback" not in err
+    if ending == signal.SIGINT:
+        assert running.returncode == 130
+        assert "it goes on from there" in err
     assert not (models / NAME).exists()
     remote.requests.clear()
     fetch_model(NAME, models)

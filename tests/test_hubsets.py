@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import types
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stub_hub import Hub, Repo
 
 import sightline
 from sightline import hub as client
+from sightline import hubsets
 from sightline.cli import main
 from sightline.config import settings
 from sightline.errors import AccessDenied, HubUnreachable, MissingExtra, NotOnHub, Offline, SourceError
@@ -132,7 +134,7 @@ def test_rows_without_a_picture_are_skipped(repo, data):
         data / "train-00001-of-00002.parquet", [{"image": None, "text": "none"}, {"image": {"bytes": b""}, "text": ""}]
     )
     skips = [entry for entry in open_source(SPEC) if isinstance(entry, Skipped)]
-    assert [(skip.uri[-1], skip.reason) for skip in skips] == [("7", SkipReason.MISSING), ("8", SkipReason.EMPTY)]
+    assert [(skip.uri[-1], skip.reason) for skip in skips] == [("7", SkipReason.EMPTY), ("8", SkipReason.EMPTY)]
 
 
 @pytest.mark.parametrize("spec", ["a", "a/b/c", "a/b:train[:10]", "a/b?colour=x", "a/b?image=", "../x/y", "a/b@"])
@@ -162,27 +164,53 @@ def test_a_second_run_reads_captions_only(repo, hub, tmp_path):
     assert (report.unchanged, report.encoded, report.rows, report.missing) == (10, 0, 10, 0)
 
 
-def test_a_second_run_does_not_ask_for_the_pictures(repo, hub, data, tmp_path):
-    import random
-
+def heavy(data: Path, n: int, *, missing: int | None = None) -> int:
+    """`n` rows whose pictures outweigh all else, three to a row group; returns the size of the file."""
     noise = random.Random(0)
-    entries = [{"image": {"bytes": picture(i) + noise.randbytes(60_000)}, "text": f"picture {i}"} for i in range(30)]
+    entries = rows(n)
+    for i, row in enumerate(entries):
+        row["image"] = {"bytes": picture(i) + noise.randbytes(60_000)} if i != missing else None
     for old in data.iterdir():
         old.unlink()
     write(data / "train.parquet", entries)
-    size = (data / "train.parquet").stat().st_size
+    return (data / "train.parquet").stat().st_size
+
+
+def test_a_second_run_does_not_ask_for_the_pictures(repo, hub, data, tmp_path):
+    size = heavy(data, 30, missing=4)
     photos = open_collection(tmp_path)
-    photos.ingest(SPEC)
-    first = served(hub)
+    first = photos.ingest(SPEC)
+    assert (first.added, len(first.skipped)) == (29, 1)
+    assert served(hub) > size
     hub.requests.clear()
-    assert photos.ingest(SPEC).unchanged == 30
-    assert first > size
+    second = photos.ingest(SPEC)
+    assert (second.unchanged, second.encoded, len(second.skipped)) == (29, 0, 1)
     assert served(hub) < size / 2
 
 
+def test_a_stopped_run_asks_only_for_the_row_groups_that_are_left(repo, hub, data, tmp_path, monkeypatch):
+    size = heavy(data, 30)
+    monkeypatch.setattr(hubsets, "_LOOKED_UP", 4)
+    open_collection(tmp_path).ingest(SPEC, limit=26)
+    hub.requests.clear()
+    encoder = FakeEncoder()
+    report = sightline.open(f"{tmp_path}/tables#gta_data", model=encoder).ingest(SPEC)
+    assert (report.added, report.unchanged, encoder.calls.count("image")) == (4, 26, 4)
+    large = [begin for begin, end in spans(hub) if end - begin > 100_000]
+    assert large
+    assert min(large) > 0.7 * size
+    texts = {hit.text for hit in open_collection(tmp_path).sample(40)}
+    assert texts == {f"picture {i}" for i in range(30)}
+
+
+def spans(hub: Hub) -> list[tuple[int, int]]:
+    """What was asked for of the files, as half-open ranges."""
+    asked = [one.headers["range"].removeprefix("bytes=").split("-") for one in hub.asked("/cdn/")]
+    return [(int(begin), int(end) + 1) for begin, end in asked]
+
+
 def served(hub: Hub) -> int:
-    spans = [one.headers["range"].removeprefix("bytes=").split("-") for one in hub.asked("/cdn/")]
-    return sum(int(end) - int(begin) + 1 for begin, end in spans)
+    return sum(end - begin for begin, end in spans(hub))
 
 
 def test_a_stopped_run_goes_on(repo, tmp_path):

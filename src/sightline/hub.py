@@ -108,7 +108,7 @@ def download(source: Snapshot, file: HubFile, target: Path, *, arrived: Callable
             _patiently(source.repo, attempt, file=file, progress=lambda: got.size)
         out.flush()
         os.fsync(out.fileno())
-    if not got.agree(file):
+    if not got.agree():
         part.unlink()
         raise DigestMismatch(
             f"{file.path} of {source.repo} has another digest than {host()} announces; what came was thrown away",
@@ -286,16 +286,16 @@ def _licence(info: Any) -> str | None:
 
 
 class _Digests:
-    """sha256 and git's SHA-1 of the bytes so far. The second covers the announced size, so it is told it first."""
+    """The digest of the bytes so far that the hub announced, and their sha256, which is what we record."""
 
-    def __init__(self, size: int) -> None:
-        self._announced = size
+    def __init__(self, file: HubFile) -> None:
+        self._file = file
         self.forget()
 
     @classmethod
     def of(cls, part: Path, file: HubFile) -> _Digests:
         """Of what an earlier run left; more than was announced is none of it."""
-        digests = cls(file.size)
+        digests = cls(file)
         if part.stat().st_size <= file.size:
             with part.open("rb") as have:
                 while chunk := have.read(CHUNK):
@@ -307,19 +307,21 @@ class _Digests:
     def forget(self) -> None:
         self.size = 0
         self._sha256 = hashlib.sha256()
-        self._blob = hashlib.sha1(f"blob {self._announced}\0".encode(), usedforsecurity=False)
+        self._blob = hashlib.sha1(f"blob {self._file.size}\0".encode(), usedforsecurity=False)  # as git does
 
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
         self._sha256.update(chunk)
-        self._blob.update(chunk)
+        if self._file.sha256 is None:
+            self._blob.update(chunk)
 
     @property
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
-    def agree(self, file: HubFile) -> bool:
+    def agree(self) -> bool:
         """Whether size and digest are the announced ones; a file without a digest is never taken."""
-        if self.size != file.size:
+        if self.size != self._file.size:
             return False
-        return self.sha256 == file.sha256 if file.sha256 else self._blob.hexdigest() == file.blob
+        announced = self._file.sha256
+        return self.sha256 == announced if announced else self._blob.hexdigest() == self._file.blob

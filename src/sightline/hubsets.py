@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from sightline import hub
 from sightline.errors import HubError, MissingExtra, SightlineError, SourceError
-from sightline.schema import Item, Skipped
+from sightline.schema import Item, Skipped, SkipReason
 from sightline.sources import Columns, NotRead, rows_of
 
 READABLE = ("parquet", "arrow")
@@ -82,7 +82,7 @@ class HubSet:
                 listed = yield from self._settled_rows(split, captions.get(split), columns)
                 rows += listed.count
                 if not listed.whole:
-                    for entry in self._unread_rows(split, stream, columns, listed.count):
+                    for entry in self._unread_rows(split, stream, captions.get(split), columns, listed.count):
                         rows += 1
                         yield entry
         if not rows:
@@ -105,12 +105,24 @@ class HubSet:
                 number += 1
         return _Listed(number, True)
 
-    def _unread_rows(self, split: str, stream: Any, columns: Columns, begin: int) -> Iterator[Item | Skipped]:
-        batches = stream.select_columns(columns.names).skip(begin).with_format("arrow").iter(_BATCH)
-        rows = (row for batch in batches for row in rows_of(batch, columns.names))
-        for number, row in enumerate(rows, begin):
+    def _unread_rows(
+        self, split: str, stream: Any, captions: Any, columns: Columns, begin: int
+    ) -> Iterator[Item | Skipped]:
+        pieces, first = _from_row(begin, stream, captions) if begin else ([stream], 0)
+        rows = (
+            row
+            for piece in pieces
+            for batch in piece.select_columns(columns.names).with_format("arrow").iter(_BATCH)
+            for row in rows_of(batch, columns.names)
+        )
+        for number, row in enumerate(rows, first):
+            if number < begin:
+                continue
             entry = columns.entry(row, self._uri(split, number), self._name(split, number), mtime_ns=None)
-            yield replace(entry, fixed=True) if isinstance(entry, Item) else entry
+            if isinstance(entry, Item):
+                yield replace(entry, fixed=True)
+            else:  # what this commit does not hold it will never hold
+                yield replace(entry, reason=SkipReason.EMPTY) if entry.reason == SkipReason.MISSING else entry
 
     def _captions(self, builder: Any, columns: Columns) -> dict[str, Any]:
         """Split -> rows without pictures; {} where files cannot be read by column, or hold nothing but pictures."""
@@ -155,6 +167,21 @@ class _Listed:
 
     count: int
     whole: bool
+
+
+def _from_row(begin: int, stream: Any, captions: Any) -> tuple[list[Any], int]:
+    """The row groups of `stream` from the one with row `begin` on, and that one's first row.
+
+    Counted in the same row groups of `captions`, so that no picture is read on the way.
+    """
+    stream, captions = stream.reshard(), captions.reshard()
+    first = 0
+    for i in range(captions.num_shards):
+        count = sum(batch.num_rows for batch in captions.shard(captions.num_shards, i).with_format("arrow").iter(1024))
+        if first + count > begin:
+            return [stream.shard(stream.num_shards, j) for j in range(i, stream.num_shards)], first
+        first += count
+    return [], first
 
 
 def _kind(builder: Any) -> str:
