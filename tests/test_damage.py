@@ -136,6 +136,17 @@ def test_an_old_data_file_that_rots_is_one_line_and_a_rebuild_keeps_the_other_ro
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "index --rebuild" in captured.err
+    for command in (
+        ["optimize"],
+        ["index", str(root / "pictures"), "--prune", "--yes"],
+        ["remove", "0" * 32],
+        ["show"],
+    ):
+        code = main([*command, "-c", f"{root}/t"])
+        captured = capsys.readouterr()
+        assert "fault of Sightline" not in captured.err
+        assert code in (0, 1, 3)
+        assert code != 1 or ("index --rebuild" in captured.err and not captured.out)
     assert main(["verify", "-c", f"{root}/t"]) == 1
     capsys.readouterr()
     assert main(["index", "--rebuild", "-c", f"{root}/t"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from pictures import COLOURS, colours, paint
 
 import sightline
 from sightline import collection as facade
+from sightline import index
 from sightline.cli import main
 from sightline.errors import CollectionError
 from sightline.fragments import fragments, newest_first
@@ -347,6 +349,20 @@ def test_optimize_gives_space_back_and_keeps_what_the_history_needs(
     )
     assert collection.verify().problems == ()
     assert [entry.version for entry in collection.history()] == [collection.info().version]
+
+
+def test_a_version_counts_from_when_it_was_replaced(
+    collection: sightline.Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "KEEP_VERSIONS", timedelta(0))
+    collection._store.keep_history = timedelta(seconds=1)
+    good = collection.info().version
+    time.sleep(1.1)
+    collection.remove(ident(folder, "red.png"))
+    collection.optimize()
+    collection.restore(good)
+    assert len(collection) == 4
+    assert collection.verify().problems == ()
 
 
 def test_how_long_history_is_kept_is_a_setting(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
-"""Upkeep in a process of its own, to be killed: `python upkeep_process.py ADDRESS FOLDER WHAT`; WHAT: see below.
+"""Upkeep in a process of its own, to be killed: `python upkeep_process.py ADDRESS FOLDER WHAT`.
 
-Does it over and over, with a small write between, so that there is something to do; prints a line each time.
+WHAT is optimize, index, rebuild or restore. Does it over and over, with a small write between, so that there is
+something to do; prints a line each time.
 """
 
 from __future__ import annotations

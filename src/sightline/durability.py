@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -107,6 +107,11 @@ class DurableTable:
                         raise
                     self.table.checkout_latest()
             return work(self.table)
+
+    def stream(self, work: Callable[[Any], Iterable[T]]) -> Iterator[T]:
+        """Run a read that gives its results bit by bit. Raises CollectionDamaged as `read` does."""
+        with self._failures_told():
+            yield from self.read(work)
 
     def write(self, work: Callable[[Any], T], *, operation: str = "change") -> T:
         """Run `work` on the newest version under the writer lock, bring what it wrote to the disk, and note it.
@@ -314,6 +319,8 @@ def recover_head(folder: Path) -> list[Path]:
         best = _before_damage(folder, [manifests[at] for at in whole])
     except (OSError, ValueError):  # a cleanup in another process, or a body that only LanceDB can judge
         best = 0
+    if newest_first(folder)[:1] != manifests[:1]:
+        return []  # another process has just written: what is missing was cleaned away, and the new head is whole
     return [quarantine(folder, manifest) for manifest in manifests[: whole[best]]]
 
 
@@ -337,7 +344,8 @@ def quarantine(folder: Path, manifest: Path) -> Path:
     while target.exists():
         number += 1
         target = target.with_name(f"{manifest.name}.{number}")
-    os.replace(manifest, target)
+    with suppress(FileNotFoundError):  # another process was quicker
+        os.replace(manifest, target)
     _fsync(str(manifest.parent))
     _fsync(str(target.parent))
     return target

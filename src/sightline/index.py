@@ -18,6 +18,7 @@ from sightline.store import Store
 KEEP_VERSIONS = timedelta(hours=1)
 """A reader in another process may still hold an older version: cleaning younger ones breaks it."""
 
+FOREVER = timedelta(days=36_500)
 ORPHANS_AT_ONCE = 1_000
 
 MANY_FRAGMENTS = 24
@@ -78,12 +79,14 @@ def _optimize(table: Any, *, keep: timedelta) -> None:
     """Compact, fold new rows into the indexes, forget the versions that were replaced longer than `keep` ago.
 
     LanceDB goes by the age of a version itself: of a collection that nobody touched for a month, the next write would
-    at once lose the one before it. And it cleans before it updates the indexes, so less than an hour takes a second
-    call. Files of a write that failed are left for a week, unless everything is to go: the writer lock says that
-    nobody of ours is writing them now.
+    at once lose the one before it. Hence two calls: the first only works, and the second, quick one, cleans by an age
+    that is still true then. Files of a write that failed are left for a week, unless everything is to go: the writer
+    lock says that nobody of ours is writing them now.
     """
-    table.optimize(cleanup_older_than=_since_replaced(table, max(keep, KEEP_VERSIONS)))
-    if keep < KEEP_VERSIONS:  # not 0, which warns of what our caller has decided
+    table.optimize(cleanup_older_than=FOREVER)
+    if keep >= KEEP_VERSIONS:
+        table.optimize(cleanup_older_than=_since_replaced(table, keep))
+    else:  # not 0, which warns of what our caller has decided
         table.optimize(cleanup_older_than=max(keep, timedelta(milliseconds=1)), delete_unverified=not keep)
 
 

@@ -209,7 +209,8 @@ class Store:
             query = table.search().select(["id", "uri"])
             return (query.where(where) if where else query).to_batches(batch_size=batch)
 
-        for chunk in self._read_rows(reader):
+        self.manifest  # noqa: B018  # missing and foreign tables are told apart before they are read
+        for chunk in self.rows.stream(reader):
             yield list(zip(chunk["id"].to_pylist(), chunk["uri"].to_pylist(), strict=True))
 
     def digest(self, ident: str) -> str | None:
