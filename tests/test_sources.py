@@ -100,6 +100,11 @@ def test_still_there_is_false_only_for_files_that_are_gone(folder):
     assert still_there("file://%00")
 
 
+def test_a_lancedb_table_inside_the_folder_is_not_listed(folder):
+    put(folder, "a.jpg", "data/tables/items.lance/data/x.lance", "data/b.jpg", "odd.lance.jpg")
+    assert listed(folder) == ["a.jpg", "odd.lance.jpg", "data/b.jpg"]
+
+
 def test_hidden_files_and_links_are_left_out(folder, tmp_path):
     put(folder, "a.jpg", ".hidden.jpg", "._a.jpg", ".git/b.jpg", "c/._d.jpg")
     put(tmp_path, "outside/e.jpg")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 2**20
 """A larger file is `too_large`, unread."""
 IGNORE_FILE = ".sightlineignore"
+LANCE = ".lance"
+"""Folders with this ending are LanceDB tables, perhaps the very collection that is being filled: never listed."""
 
 _KINDS = "a folder, a file, parquet:GLOB, hf:OWNER/NAME[:SPLIT], wds:GLOB, urls:FILE or streets[:train|:test]"
 
@@ -400,6 +402,8 @@ class _Listed:
         files: list[str] = []
         folders: list[str] = []
         for name in sorted(kinds, key=os.fsencode):
+            if kinds[name] and name.endswith(LANCE):
+                continue
             if not name.startswith(".") and not _is_ignored(relative + name + "/" * kinds[name], ignored):
                 (folders if kinds[name] else files).append(name)
         return cls(path, relative, ignored, files, folders)
