@@ -302,6 +302,28 @@ def test_a_pause_of_an_hour_is_not_waited_for(remote, models):
     assert len(remote.requests) == 1
 
 
+def test_redirects_are_followed_and_circles_are_told(remote, folder, models):
+    path = f"/{REPO}/resolve/{remote.repos['models', REPO].commit}/config.json"
+    remote.fault("config.json", status=307, headers={"Location": f"{path}?moved"}, times=1)
+    fetch_model(NAME, models)
+    assert whole(models / NAME, folder)
+    remote.repos["models", REPO].seed = 1
+    remote.fault("/api/models", status=307, headers={"Location": f"/api/models/{REPO}?again"})
+    with pytest.raises(HubUnreachable, match="TooManyRedirects"):
+        fetch_model(NAME, models)
+    assert whole(models / NAME, folder)
+
+
+def test_more_bytes_than_announced_are_not_taken(remote, folder, models):
+    fetch_model(NAME, models)
+    longer = (folder / "config.json").read_bytes() + b" "
+    remote.repos["models", REPO].seed = 1
+    remote.fault("resolve", status=200, body=longer)
+    with pytest.raises(DigestMismatch):
+        fetch_model(NAME, models)
+    assert whole(models / NAME, folder)
+
+
 def test_a_login_page_instead_of_the_hub_is_told(remote, models):
     remote.fault("/api/models", status=200, body=b"<html>please log in</html>")
     raised(HubError, NAME, models)
