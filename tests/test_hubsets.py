@@ -213,6 +213,13 @@ def served(hub: Hub) -> int:
     return sum(end - begin for begin, end in spans(hub))
 
 
+def test_a_source_that_was_ingested_still_gives_its_bytes(repo, tmp_path):
+    source = open_source(SPEC)
+    photos = open_collection(tmp_path)
+    assert [photos.ingest(source).unchanged for _ in range(2)] == [0, 10]
+    assert [item.read() for item in source if isinstance(item, Item)] == [picture(i) for i in range(10)]
+
+
 def test_a_stopped_run_goes_on(repo, tmp_path):
     open_collection(tmp_path).ingest(SPEC, limit=4)
     encoder = FakeEncoder()

@@ -141,10 +141,7 @@ class _Run:
 
     def batches(self, size: int) -> Iterator[list[Item]]:
         """The items that have to be encoded, in batches of `size`; everything else is settled on the way."""
-        for source in self.sources:
-            if isinstance(source, Fixed):
-                source.settled = self._settled
-        listing: Iterable[Item | Skipped] = itertools.chain.from_iterable(self.sources)
+        listing: Iterable[Item | Skipped] = itertools.chain.from_iterable(map(self._listed, self.sources))
         if self.options.limit is not None:
             listing = itertools.islice(listing, self.options.limit)
         entries = iter(listing)
@@ -158,6 +155,16 @@ class _Run:
                 self._commit_if_due()
         if todo:
             yield todo
+
+    def _listed(self, source: Source) -> Iterator[Item | Skipped]:
+        if not isinstance(source, Fixed):
+            yield from source
+            return
+        source.settled = self._settled
+        try:
+            yield from source
+        finally:
+            source.settled = None  # somebody else may list it, and wants the bytes
 
     def _plan(self, chunk: list[Item | Skipped], pool: ThreadPoolExecutor) -> list[Item]:
         for entry in chunk:

@@ -8,6 +8,7 @@ Try it: `python -c "from sightline.links import fetch; print(len(fetch('https://
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import socket
 import string
@@ -37,6 +38,7 @@ MAX_BYTES = 20 * 2**20
 REDIRECTS = 3
 
 _AT_ONCE = 8
+_LOOKED_UP = 64
 _LINE = 2**16  # bytes of a line that are read
 _MAX_URL = 4096
 _REDIRECT = (301, 302, 303, 307, 308)
@@ -62,9 +64,9 @@ class Links:
         found = False
         with ThreadPoolExecutor(_AT_ONCE, "sightline-fetch") as pool:
             try:
-                for url, text in self._lines():
+                for url, text, here in self._looked_up():
                     found = True
-                    waiting.append(pool.submit(self._entry, url, text))
+                    waiting.append(pool.submit(self._entry, url, text, here))
                     if len(waiting) >= 2 * _AT_ONCE:
                         yield waiting.popleft().result()
                 while waiting:
@@ -73,6 +75,15 @@ class Links:
                 pool.shutdown(wait=False, cancel_futures=True)
         if not found:
             raise SourceError(f"urls:{shown(self.path)} holds no address", hint="one a line, then a tab and a caption")
+
+    def _looked_up(self) -> Iterator[tuple[str, str, bool]]:
+        """Address, captions, and whether the ingest has it; asked here, for its store is not for many threads."""
+        lines = self._lines()
+        while some := list(itertools.islice(lines, _LOOKED_UP)):
+            ask = self.settled or (lambda urls: False)
+            every = ask([url for url, _ in some])
+            for url, text in some:
+                yield url, text, every or ask([url])
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         try:
@@ -86,9 +97,9 @@ class Links:
                 f"urls:{shown(self.path)}: {error.strerror}", hint="give a file with one address a line"
             ) from None
 
-    def _entry(self, url: str, text: str) -> Item | Skipped:
+    def _entry(self, url: str, text: str, here: bool) -> Item | Skipped:
         name = unquote(url.split("?")[0].rstrip("/").rsplit("/", 1)[-1], errors="replace") or url
-        if self.settled is not None and self.settled([url]):
+        if here:
             return Item(url, name, NotRead(url), text, fixed=True, keep="original")
         try:
             data = fetch(url, allow_private=self.allow_private)
