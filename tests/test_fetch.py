@@ -451,6 +451,10 @@ def test_index_names_the_command_that_fetches_and_it_works(remote, models, tmp_p
     assert not remote.requests
     assert main(hint.split()) == 0
     assert main(["index", "pictures", "--model", NAME, "--progress", "none"]) == 0
+    capsys.readouterr()
+    (models / NAME).rename(tmp_path / "elsewhere")
+    assert main(["search", "red"]) == 1
+    assert f"hint: sightline models fetch {NAME}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])

@@ -400,7 +400,7 @@ class Collection:
         except UnknownModel as error:
             raise UnknownModel(
                 f"collection '{self.address}' was built with {manifest.encoder}, which is not here: {error}",
-                hint="give its model folder with --model, or encode anew: sightline index --rebuild --model NAME",
+                hint=f"{error.hint}; or give its folder with --model, or encode anew: index --rebuild --model NAME",
             ) from None
         self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
         return encoder
