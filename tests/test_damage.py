@@ -72,7 +72,9 @@ def names(collection: sightline.Collection) -> list[str]:
 
 @pytest.mark.parametrize("how", ["empty", "half", "zero-filled"])
 @pytest.mark.parametrize("part", PARTS)
-def test_a_damaged_head_opens_at_a_good_version_and_the_next_run_completes(root: Path, part: str, how: str) -> None:
+def test_a_damaged_head_opens_at_a_good_version_and_the_next_run_completes(
+    root: Path, part: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     spoil(PARTS[part](root / "t" / "items.lance"), how)
     opened = sightline.open(f"{root}/t")
     found = set(names(opened))
@@ -88,10 +90,23 @@ def test_a_damaged_head_opens_at_a_good_version_and_the_next_run_completes(root:
         assert opened.search("red square", k=1)[0].name == "red.png"
 
     assert main(["index", str(root / "pictures"), "-c", f"{root}/t", "--prune", "--yes"]) == 0
+    assert "was damaged" not in capsys.readouterr().err, "it was said when it was mended"
     after = sightline.open(f"{root}/t")
     assert names(after) == sorted(FORMER | {"late.png"})
     assert after.search("red square", k=1, channels=["text"])[0].name == "red.png"
     assert after.verify(sources=True).problems == ()
+
+
+@pytest.mark.parametrize("command", [["search", "red"], ["info"], ["verify"], ["show"], ["history"]])
+def test_whichever_command_comes_first_says_once_what_was_mended(
+    root: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(PARTS["manifest"](root / "t" / "items.lance"), "empty")
+    assert main([*command, "-c", f"{root}/t"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len([line for line in told if "was damaged" in line]) == 1
+    main([*command, "-c", f"{root}/t"])
+    assert "was damaged" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("how", ["empty", "half", "zero-filled"])

@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sightline import care, render, upkeep
+from sightline import care, measure, render, upkeep
 from sightline.errors import SightlineError, UsageError
-from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, SaveFlag, examples, listed, open_collection
+from sightline.flags import (
+    NOTHING_FOUND,
+    CollectionFlag,
+    JsonFlag,
+    SaveFlag,
+    check_figure,
+    examples,
+    listed,
+    open_collection,
+)
 
 if TYPE_CHECKING:
     from sightline.collection import Collection
@@ -167,6 +176,7 @@ def index(
         precision=precision,
         batch_size=batch_size,
     )
+    told = len(target.notices)
     if not rebuild:
         _announce(target, source or ())
     with render.ticker(progress, count=lambda: len(target) if rebuild else listed(source or (), exclude or ())) as tell:
@@ -187,7 +197,7 @@ def index(
                 )
         except KeyboardInterrupt:
             raise _Stopped(tell.committed, target.address) from None
-    for line in report.notices:
+    for line in report.notices[told:]:
         render.note(line)
     if as_json:
         render.out(render.dump(report.to_json()))
@@ -235,7 +245,7 @@ def search(
     """
     if not 1 <= k <= 1000:
         raise UsageError(f"k is {k}; a number from 1 to 1000 was expected", hint="for example: -k 10")
-    _check_figure(save)
+    check_figure(save)
     target = open_collection(collection, model=model)
     found = target.search(" ".join(query), k, where=where, exact=exact)
     if save and found:
@@ -268,7 +278,7 @@ def show(
     """Look at random samples, with their captions, of the collection or of a SOURCE."""
     if source and collection:
         raise UsageError("give either a SOURCE or a collection, not both", hint="sightline show --help")
-    _check_figure(save)
+    check_figure(save)
     if source:
         picked = _samples_of(source, n, seed)
     else:
@@ -287,6 +297,7 @@ def show(
         raise typer.Exit(NOTHING_FOUND)
 
 
+app.command("eval", epilog=measure.EVAL)(measure.evaluate)
 app.command(epilog=care.INFO)(care.info)
 app.add_typer(care.models, name="models")
 app.command(epilog=care.REMOVE)(care.remove)
@@ -318,14 +329,6 @@ def _announce(target: Collection, specs: Sequence[str]) -> None:
         open_source(spec)
     if target.encoder and target.model_notice:
         render.note(target.model_notice)
-
-
-def _check_figure(path: str | None) -> None:
-    """Refuses a figure that could not be written, before the work is done."""
-    if path is not None:
-        from sightline import plots
-
-        plots.check_path(path)
 
 
 def _save_hits(target: Collection, found: Hits, path: str) -> None:

@@ -26,11 +26,15 @@ def examples(*lines: str) -> str:
 
 
 def open_collection(address: str | None, *, model: str | None = None, **flags: Any) -> Collection:
-    """The collection that `-c` means, with the settings that the flags make. Nothing is read yet."""
+    """The collection that `-c` means, with the settings that the flags make. Says what opening had to mend."""
     import sightline
+    from sightline import render
     from sightline.config import settings
 
-    return sightline.open(address, model=model, settings=settings(**flags))
+    target = sightline.open(address, model=model, settings=settings(**flags))
+    for line in target.notices:
+        render.note(line)
+    return target
 
 
 def listed(specs: Sequence[str], exclude: Sequence[str] = ()) -> int | None:
@@ -67,3 +71,11 @@ def _rows(path: str) -> int:
     import pyarrow.parquet
 
     return int(pyarrow.parquet.read_metadata(path).num_rows)
+
+
+def check_figure(path: str | None) -> None:
+    """Refuses a figure that could not be written, before the work is done."""
+    if path is not None:
+        from sightline import plots
+
+        plots.check_path(path)

@@ -27,8 +27,9 @@ def verify(
     Files that changed or went since they were indexed are said on stderr: `sightline index` takes care of them.
     """
     target = open_collection(collection)
+    told = len(target.notices)
     found = target.verify(sources=sources)
-    for line in target.notices:
+    for line in target.notices[told:]:
         render.note(line)
     if as_json:
         render.out(render.dump(found.to_json()))
