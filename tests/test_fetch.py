@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -481,6 +483,29 @@ def test_a_run_that_is_ended_in_the_middle_is_gone_on_from(remote, folder, model
     assert whole(models / NAME, folder)
     [again] = remote.asked("/cdn/")
     assert again.headers["range"].startswith("bytes=")
+
+
+@pytest.mark.slow
+@pytest.mark.torture
+def test_kills_at_random_moments_leave_a_whole_model_or_none(remote, folder, models):
+    seed, rounds, kept = 7, 200, 0
+    rng = random.Random(seed)
+    (folder / "visual" / "weights_of_layer.7").write_bytes(rng.randbytes(2**27))
+    command = [sys.executable, "-m", "sightline", "models", "fetch", NAME]
+    for number in range(rounds):
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(rng.uniform(0.4, 2.0))
+        running.kill()
+        running.wait()
+        if (models / NAME).exists():
+            assert whole(models / NAME, folder), f"round {number} of seed {seed}"
+            kept += 1
+            remote.repos["models", REPO].seed += 1  # a new commit: fetched anew, and put in the place of the old one
+    assert 0 < kept < rounds
+    fetch_model(NAME, models)
+    assert whole(models / NAME, folder)
+    assert os.listdir(models / STAGING) == [f"{NAME}.lock"]
 
 
 def wait_until(holds, seconds: float = 10) -> None:
