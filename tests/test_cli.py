@@ -29,6 +29,7 @@ COMMANDS = (
     "index",
     "search",
     "show",
+    "eval",
     "info",
     "remove",
     "verify",

@@ -14,15 +14,17 @@ SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub"}
-FLOWS = {"ingest", "executors", "retrieve", "rebuild", "verify", "train"}
+FLOWS = {"ingest", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
-EDGES = {"cli", "flags", "care", "upkeep", "render", "demo", "__main__"}
+EDGES = {"cli", "flags", "care", "upkeep", "measure", "render", "demo", "__main__"}
 
 NOUNS_OF = {
     **dict.fromkeys(("durability", "fragments", "history", "index", "rows", "salvage"), "store"),
     **dict.fromkeys(("signatures", "decoding"), "media"),
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
+    **dict.fromkeys(("judgements", "metrics"), "evaluate"),
+    "charts": "plots",
 }
 """A part's second noun has a file of its own and counts as the part."""
 
@@ -31,7 +33,7 @@ ALLOWED = {
     "parts": WORDS | {"media", "hub"},
     "flows": WORDS | PARTS | FLOWS,
     "facade": WORDS | PARTS | FLOWS,
-    "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "train", "plots"},
+    "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "evaluate", "train", "plots"},
 }
 LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors"}
 LAZY = LAZY_EXTRAS | {

@@ -28,8 +28,10 @@ from sightline.config import Settings
 from sightline.config import settings as settings_in_force
 from sightline.encoders import POCKET, Encoder, PreparingEncoder, choose_default, describe, find_model, load_encoder
 from sightline.errors import BadMedia, CollectionError, EncoderMismatch, SourceError, UnknownModel, UsageError
+from sightline.evaluate import Evaluation, evaluate
 from sightline.executors import Executor, LocalExecutor, Worker
 from sightline.ingest import Options, ingest
+from sightline.judgements import Judgements
 from sightline.rebuild import rebuild
 from sightline.retrieve import CHANNELS, hit_of, retrieve
 from sightline.schema import (
@@ -298,6 +300,26 @@ class Collection:
             data = query if isinstance(query, bytes) else _png(query)
             query = Query(raw="(picture)", terms=(Term(picture=data, name="picture"),), where=where)
         return retrieve(self._store, lambda: self.encoder, query, k, load=self.picture, exact=exact, channels=channels)
+
+    def evaluate(
+        self,
+        *,
+        qrels: Judgements | None = None,
+        queries: str | os.PathLike[str] | None = None,
+        channels: Sequence[str] | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """How well it finds: recall, MRR and nDCG with intervals, and the time of a search.
+
+        Relevance comes from the captions, or from `qrels` (docs/evaluation.md): a file, with TREC lines also one of
+        `queries`, or any `Question`s. `channels`: `vector`, `text`, `hybrid`; the first gives the numbers that count.
+        `limit` draws that many questions. Raises UsageError, SourceError, CollectionError, CollectionMissing.
+        """
+        self._store.manifest  # noqa: B018
+        return evaluate(
+            self._store, self.encoder, qrels=qrels, queries=queries, channels=channels, limit=limit, seed=seed
+        )
 
     def get(self, id_or_uri: str) -> StoredItem:
         """One item with all that is known of it. Raises CollectionError when there is none."""

@@ -109,7 +109,11 @@ def section(hits: Hits, *, picture: bytes | None = None, k: int = MOST_TILES) ->
 def board(sections: Sequence[Section], path: str | os.PathLike[str]) -> Path:
     """Draws sections below each other, all on one grid, and returns the path written."""
     target = check_path(path)
-    figure = _draw([section for section in sections if section.tiles or section.title])
+    return save(_draw([section for section in sections if section.tiles or section.title]), target)
+
+
+def save(figure: Figure, target: Path) -> Path:
+    """Writes a figure to a path that `check_path` gave, the same bytes for the same figure, and returns the path."""
     kind = target.suffix.lower()[1:]
     undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     buffer = io.BytesIO()

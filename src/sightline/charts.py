@@ -1,0 +1,67 @@
+"""Figures of numbers: bars with their intervals. Drawn as `plots.py` draws, from plain records.
+
+charts.bars([Bars("pocket-1", {"mrr": 0.18}, {"mrr": (0.14, 0.22)})], "eval.png", title="402 queries")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sightline import plots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#1a66c9", "#e0893a", "#3c9a6b", "#8a5fc0", "#c2487a", "#6a717b")
+MOST_NAME = 40  # characters of a name in the legend
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One colour of the chart: a value in [0, 1] per metric, and its interval (low, high)."""
+
+    name: str
+    values: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+
+
+def bars(series: Sequence[Bars], path: str | os.PathLike[str], *, title: str = "", note: str = "") -> Path:
+    """Draws the series side by side for each metric of the first, whiskers for intervals; returns the path written."""
+    target = plots.check_path(path)
+    return plots.save(draw(series, title=title, note=note), target)
+
+
+def draw(series: Sequence[Bars], *, title: str = "", note: str = "") -> Figure:
+    from matplotlib.figure import Figure
+
+    metrics = list(series[0].values)
+    width = 0.8 / len(series)
+    figure = Figure(figsize=(max(6.5, 0.55 * len(metrics) * len(series) + 2.2), 4.4), dpi=plots.DPI)
+    axes = figure.add_axes((0.09, 0.2, 0.88, 0.62))
+    for at, one in enumerate(series):
+        places = [i + (at - (len(series) - 1) / 2) * width for i in range(len(metrics))]
+        values = [one.values[metric] for metric in metrics]
+        ends = [one.intervals[metric] for metric in metrics]
+        below = [max(value - low, 0.0) for value, (low, _) in zip(values, ends, strict=True)]
+        above = [max(high - value, 0.0) for value, (_, high) in zip(values, ends, strict=True)]
+        label = plots.drawable(one.name)[:MOST_NAME]
+        axes.bar(places, values, width * 0.9, color=COLOURS[at % len(COLOURS)], label=f"{label} ")
+        cap = min(4, 14 * width)
+        axes.errorbar(places, values, yerr=[below, above], fmt="none", ecolor=plots.INK, elinewidth=1, capsize=cap)
+        for place, value, (_, high) in zip(places, values, ends, strict=True):
+            axes.text(place, high + 0.02, f"{value:.2f}", ha="center", va="bottom", fontsize=8, color=plots.INK)
+    axes.set_xticks(range(len(metrics)), metrics, fontsize=10, color=plots.INK)
+    axes.set_ylim(0, 1.1)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axes.tick_params(length=0, labelcolor=plots.INK)
+    axes.grid(axis="y", color=plots.MAT, zorder=0)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.09), ncols=min(3, len(series)), frameon=False, fontsize=9)
+    figure.text(0.09, 0.93, plots.drawable(title), fontsize=13, weight="bold", color=plots.INK, parse_math=False)
+    figure.text(0.09, 0.87, plots.drawable(note), fontsize=9, color=plots.FAINT, parse_math=False)
+    return figure

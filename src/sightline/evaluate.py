@@ -1,0 +1,285 @@
+"""evaluate(): how well a collection finds what it should, how sure that is, and how long it takes.
+
+Questions come from the captions or from a file (`judgements.py`), what is measured from `metrics.py`. Words are put to
+the collection by the road that a search takes; the other way round each picture is compared with every caption.
+
+    sightline eval streets:test --model pocket
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sightline import metrics
+from sightline.encoders import Encoder
+from sightline.errors import CollectionError, UsageError
+from sightline.judgements import Judgements, Named, Question, from_captions, from_file
+from sightline.metrics import Ranked, Relevant, Values
+from sightline.retrieve import retrieve
+from sightline.rows import is_in, matrix
+from sightline.schema import Query, Term, Vectors
+from sightline.store import Store
+
+T = TypeVar("T")
+
+METRICS = ("recall@1", "recall@5", "recall@10", "mrr", "ndcg@10")
+WAYS = {"vector": ("vector",), "text": ("text",), "hybrid": ("vector", "text")}
+"""What can be compared: the channels of a search, and both of them fused, as a search is by default."""
+DEPTH = 100
+"""How many hits are looked at; a relevant item below them counts as not found (of the MRR, less than 0.01)."""
+TO_IMAGE, TO_TEXT = "text->image", "image->text"
+_INDEXED = "captions are indexed and every query is one of them: text and hybrid measure the road, not the encoder"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One way through all questions. `values` holds each metric's value per question (n,), in the order of `asked`."""
+
+    model: str
+    direction: str
+    channel: str
+    asked: tuple[str, ...]
+    groups: tuple[str, ...]
+    values: Mapping[str, Values]
+    intervals: Mapping[str, tuple[float, float]]
+    latency_ms: Mapping[str, float] | None
+
+    @property
+    def n(self) -> int:
+        return len(self.asked)
+
+    def mean(self, metric: str) -> float:
+        return float(self.values[metric].mean())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "direction": self.direction,
+            "channel": self.channel,
+            "n": self.n,
+            **{metric: round(self.mean(metric), 6) for metric in METRICS},
+            "intervals": {metric: [round(end, 6) for end in self.intervals[metric]] for metric in METRICS},
+            "latency_ms": None if self.latency_ms is None else dict(self.latency_ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`b` minus `a` in one metric over the same questions; in `share_above` of the resamples it is above zero."""
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    interval: tuple[float, float]
+    share_above: float
+
+    def to_json(self) -> dict[str, Any]:
+        rounded = {"difference": round(self.difference, 6), "interval": [round(end, 6) for end in self.interval]}
+        return {**asdict(self), **rounded}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What was measured of one collection. The first run is the one that its numbers mean; `runs` has them all."""
+
+    model: str
+    relevance: str
+    rows: int
+    seed: int
+    runs: tuple[Run, ...]
+    comparisons: tuple[Comparison, ...]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        return self.runs[0].n
+
+    def __getitem__(self, metric: str) -> float:
+        """The first run's mean, e.g. `evaluation["recall@10"]`."""
+        return self.runs[0].mean(metric)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.runs[0].to_json(),
+            "model": self.model,
+            "relevance": self.relevance,
+            "rows": self.rows,
+            "seed": self.seed,
+            "runs": [run.to_json() for run in self.runs],
+            "comparisons": [one.to_json() for one in self.comparisons],
+            "notices": list(self.notices),
+        }
+
+
+def evaluate(
+    store: Store,
+    encoder: Encoder,
+    *,
+    qrels: Judgements | None = None,
+    queries: str | os.PathLike[str] | None = None,
+    channels: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure the collection in `store`. `qrels` None: each caption is a query for its own picture, and each picture
+    one for its own captions.
+
+    `channels` of WAYS, the first being the one that counts; None: `vector` for captions, hybrid first for judgements.
+    `limit` draws that many questions at random. The same `seed` gives the same numbers, latencies apart. Raises
+    UsageError, SourceError for a file that cannot be read, CollectionError for a collection with nothing to ask.
+    """
+    channels = _checked(channels, captions=qrels is None)
+    items = _items(store)
+    questions, notices = _questions(items, qrels, queries)
+    drawn = _drawn(questions, limit, seed)
+    runs = [_to_image(store, encoder, drawn, channel, seed) for channel in channels]
+    if qrels is None:
+        if "vector" in channels:
+            runs.append(_to_text(store, encoder, items, limit, seed))
+        if set(channels) - {"vector"}:
+            notices.append(_INDEXED)
+    pairs = itertools.combinations(runs[: len(channels)], 2)
+    return Evaluation(
+        model=encoder.name,
+        relevance="captions" if qrels is None else "qrels",
+        rows=len(items),
+        seed=seed,
+        runs=tuple(runs),
+        comparisons=tuple(one for a, b in pairs for one in compare(a, b, names=(a.channel, b.channel), seed=seed)),
+        notices=tuple(notices),
+    )
+
+
+def compare(a: Run, b: Run, *, names: tuple[str, str], seed: int = 0) -> list[Comparison]:
+    """`b` against `a` in every metric, over the questions that both were asked. Raises UsageError when none was."""
+    places = {one: at for at, one in enumerate(b.asked)}
+    in_a = [at for at, one in enumerate(a.asked) if one in places]
+    in_b = in_a if a.asked == b.asked else [places[a.asked[at]] for at in in_a]
+    if not in_a:
+        raise UsageError(f"{names[0]} and {names[1]} were asked nothing in common")
+    groups = [a.groups[at] for at in in_a]
+    found = []
+    for metric in METRICS:
+        one = metrics.compare(a.values[metric][in_a], b.values[metric][in_b], groups=groups, seed=seed)
+        found.append(Comparison(*names, metric, one.difference, (one.low, one.high), one.share_above))
+    return found
+
+
+def _checked(channels: Sequence[str] | None, *, captions: bool) -> list[str]:
+    if channels is None:
+        return ["vector"] if captions else ["hybrid", "vector", "text"]
+    unknown = [channel for channel in channels if channel not in WAYS]
+    if unknown or not channels or isinstance(channels, str):
+        raise UsageError(f"channels are {', '.join(WAYS)}; '{', '.join(unknown)}' was given")
+    return list(dict.fromkeys(channels))
+
+
+def _items(store: Store) -> list[Named]:
+    """Every item, in the order of the uris, whatever order the table has."""
+    store.manifest  # noqa: B018  # missing and foreign tables are told apart before they are read
+    columns = ["id", "uri", "name", "text"]
+    rows = store.rows.stream(lambda table: table.search().select(columns).to_batches(batch_size=4096))
+    found = [
+        Named(*("" if one is None else one for one in row.values())) for chunk in rows for row in chunk.to_pylist()
+    ]
+    if not found:
+        raise CollectionError(f"'{store.address}' is empty", hint="put pictures into it: sightline index FOLDER")
+    return sorted(found, key=lambda item: item.uri)
+
+
+def _questions(
+    items: Sequence[Named], qrels: Judgements | None, queries: str | os.PathLike[str] | None
+) -> tuple[list[Question], list[str]]:
+    if isinstance(qrels, (str, os.PathLike)):
+        return from_file(qrels, queries, items)
+    if queries is not None:
+        raise UsageError("queries without judgements say nothing of what is relevant", hint="add --qrels FILE")
+    if qrels is None:
+        return from_captions(items), []
+    questions = [one for one in qrels if any(gain > 0 for gain in one.relevant.values())]
+    if not questions:
+        raise UsageError("no question with a relevant item was given")
+    return questions, []
+
+
+def _drawn(things: Sequence[T], limit: int | None, seed: int) -> list[T]:
+    """At most `limit` of them at random, in their order."""
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit is {limit}; at least 1 was expected")
+    if limit is None or limit >= len(things):
+        return list(things)
+    drawn = np.random.default_rng(seed).choice(len(things), size=limit, replace=False)
+    return [things[at] for at in np.sort(drawn)]
+
+
+def _to_image(store: Store, encoder: Encoder, questions: Sequence[Question], channel: str, seed: int) -> Run:
+    """Every question put as a search by words."""
+
+    def ask(words: str) -> list[str]:
+        query = Query(raw=words, terms=(Term(text=words),))
+        hits = retrieve(store, lambda: encoder, query, DEPTH, load=_never, channels=WAYS[channel])
+        return [hit.id for hit in hits]
+
+    ask(questions[0].text)  # loads the model and opens the table
+    ranked, seconds = [], []
+    for question in questions:
+        started = time.perf_counter()
+        ranked.append(ask(question.text))
+        seconds.append(time.perf_counter() - started)
+    p50, p95 = np.quantile(seconds, (0.5, 0.95)) * 1000
+    asked = [question.text for question in questions]
+    groups = [question.group or f"question {at}" for at, question in enumerate(questions)]
+    latency = {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
+    relevant = [question.relevant for question in questions]
+    return _measured(encoder.name, TO_IMAGE, channel, asked, groups, ranked, relevant, latency, seed)
+
+
+def _to_text(store: Store, encoder: Encoder, items: Sequence[Named], limit: int | None, seed: int) -> Run:
+    """Every picture with a caption as a query over all captions; lines that are the same are one caption."""
+    lines = list(dict.fromkeys(line for item in items for line in item.captions))
+    places = {line: at for at, line in enumerate(lines)}
+    captions = np.concatenate([encoder.encode_text(lines[at : at + 256]) for at in range(0, len(lines), 256)])
+    drawn = _drawn([item for item in items if item.captions], limit, seed)
+    ranked: list[list[int]] = []
+    for at in range(0, len(drawn), 256):
+        scores = _vectors(store, drawn[at : at + 256]) @ captions.T  # (256, captions)
+        ranked += np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH].tolist()
+    relevant = [{places[line]: 1.0 for line in item.captions} for item in drawn]
+    ids = [item.id for item in drawn]
+    return _measured(encoder.name, TO_TEXT, "vector", ids, ids, ranked, relevant, None, seed)
+
+
+def _vectors(store: Store, items: Sequence[Named]) -> Vectors:
+    """The stored vectors (n, dim), in the order of the items."""
+    where = is_in("id", [item.id for item in items])
+    table = store.rows.read(lambda t: t.search().where(where).select(["id", "vector"]).to_arrow())
+    places = {ident: at for at, ident in enumerate(table["id"].to_pylist())}
+    return matrix(table["vector"], store.manifest.dim)[[places[item.id] for item in items]]
+
+
+def _measured(
+    model: str,
+    direction: str,
+    channel: str,
+    asked: Sequence[str],
+    groups: Sequence[str],
+    ranked: Ranked,
+    relevant: Relevant,
+    latency: Mapping[str, float] | None,
+    seed: int,
+) -> Run:
+    values = {f"recall@{k}": metrics.recall(ranked, relevant, k) for k in (1, 5, 10)}
+    values |= {"mrr": metrics.reciprocal_rank(ranked, relevant), "ndcg@10": metrics.ndcg(ranked, relevant, 10)}
+    intervals = {metric: metrics.interval(values[metric], groups=groups, seed=seed) for metric in METRICS}
+    return Run(model, direction, channel, tuple(asked), tuple(groups), values, intervals, latency)
+
+
+def _never(ident: str) -> bytes:
+    raise AssertionError(f"the picture of {ident} is not needed")

@@ -1,0 +1,202 @@
+"""What is relevant to what: questions with the items that answer them, from captions or from a file of judgements.
+
+Three forms of file are read (docs/evaluation.md): TREC qrels beside a file of queries, and JSON lines that hold both.
+Items are named by id, uri or name. Knows nothing of rankings or encoders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sightline.errors import CollectionError, SourceError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query with the gain of each relevant item. `group` names what is not independent of it: its picture."""
+
+    text: str
+    relevant: Mapping[str, float]
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What of an item can name it in a file, and its captions."""
+
+    id: str
+    uri: str
+    name: str
+    text: str
+
+    @property
+    def captions(self) -> list[str]:
+        return [line.strip() for line in self.text.split("\n") if line.strip()]
+
+
+Judgements: TypeAlias = "str | os.PathLike[str] | Iterable[Question]"
+
+
+def from_captions(items: Sequence[Named]) -> list[Question]:
+    """Each caption line is a query for its picture; lines that are the same are one query with several pictures.
+
+    Raises CollectionError when nothing has a caption.
+    """
+    of_line: dict[str, list[str]] = {}
+    for item in items:
+        for line in dict.fromkeys(item.captions):
+            of_line.setdefault(line, []).append(item.id)
+    if not of_line:
+        raise CollectionError(
+            "no picture here has a caption, so nothing says what is relevant",
+            hint="put a captions.csv beside the pictures and index again, or give judgements: sightline eval --qrels F",
+        )
+    return [Question(line, dict.fromkeys(ids, 1.0), ids[0]) for line, ids in of_line.items()]
+
+
+def from_file(
+    qrels: str | os.PathLike[str], queries: str | os.PathLike[str] | None, items: Sequence[Named]
+) -> tuple[list[Question], list[str]]:
+    """The questions of a qrels file that something answers, and notices of what was left out.
+
+    Relevant items that are not in the collection stay: a question is not answered by leaving its answer out of the
+    collection. Raises SourceError for a file that cannot be read, UsageError for a line that cannot be meant.
+    """
+    asked = _judged(Path(qrels)) if _is_json(Path(qrels)) else _trec(Path(qrels), queries)
+    places = _Places(items)
+    found = [replace(one, relevant=places.ids(one.relevant)) for one in asked]
+    usable = [one for one in found if any(gain > 0 for gain in one.relevant.values())]
+    if not usable:
+        raise SourceError(f"{qrels}: no query has a relevant item", hint="a judgement above 0 says relevant")
+    if not places.known:
+        raise SourceError(
+            f"{qrels}: none of its items is in this collection, e.g. '{places.unknown[0]}'",
+            hint="items are named by id, uri or name, as sightline search --json shows them",
+        )
+    notices = []
+    if len(usable) < len(found):
+        notices.append(f"{len(found) - len(usable)} of {len(found)} queries have no relevant item and are left out")
+    if places.unknown:
+        notices.append(f"{len(places.unknown)} relevant items are not in the collection and count as not found")
+    return usable, notices
+
+
+class _Places:
+    """Items by id, uri or name; keeps count of what is not there."""
+
+    def __init__(self, items: Sequence[Named]) -> None:
+        self._ids = {name: item.id for item in items for name in (item.id, item.uri)}
+        self._names: dict[str, list[str]] = {}
+        for item in items:
+            self._names.setdefault(item.name, []).append(item.id)
+        self.known = 0
+        self.unknown: list[str] = []
+
+    def ids(self, relevant: Mapping[str, float]) -> dict[str, float]:
+        return {self._id(name): gain for name, gain in relevant.items() if gain > 0}
+
+    def _id(self, name: str) -> str:
+        named = self._names.get(name, [])
+        found = self._ids.get(name) or (named[0] if named else None)
+        if name not in self._ids and len(named) > 1:
+            raise UsageError(f"'{name}' names {len(named)} items", hint="name them by id or uri")
+        if found is None:
+            if name not in self.unknown:
+                self.unknown.append(name)
+            return name
+        self.known += 1
+        return found
+
+
+# ---- files ----------------------------------------------------------------------------------------------------
+
+
+def _judged(path: Path) -> Iterator[Question]:
+    """`{"query": words, "relevant": [item, …] or {item: gain}}`, one a line."""
+    for where, line in _lines(path):
+        row = _object(where, line)
+        words, relevant = row.get("query"), row.get("relevant")
+        if isinstance(relevant, list):
+            relevant = dict.fromkeys((str(one) for one in relevant), 1.0)
+        if not isinstance(words, str) or not words.strip() or not isinstance(relevant, dict):
+            raise UsageError(f'{where}: {{"query": words, "relevant": [item, …]}} was expected')
+        yield Question(words, {name: _gain(where, gain) for name, gain in relevant.items()})
+
+
+def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterator[Question]:
+    """`qid 0 docid rel` lines with the words of each qid from another file; a docid may hold spaces."""
+    if queries is None:
+        raise UsageError(
+            f"{path} has judgements but no words",
+            hint="add --queries FILE with lines `qid TAB words`, or give JSON lines with query and relevant",
+        )
+    relevant: dict[str, dict[str, float]] = {}
+    for where, line in _lines(path):
+        try:
+            qid, _, rest = line.split(None, 2)
+            docid, gain = rest.rsplit(None, 1)
+        except ValueError:
+            raise UsageError(f"{where}: `qid 0 docid rel` was expected, not '{line[:60]}'") from None
+        relevant.setdefault(qid, {})[docid] = _gain(where, gain)
+    words = _queries(Path(queries))
+    if missing := [qid for qid in relevant if qid not in words]:
+        raise UsageError(f"{queries} has no words for query '{missing[0]}' of {path}")
+    return (Question(words[qid], gains) for qid, gains in relevant.items())
+
+
+def _queries(path: Path) -> dict[str, str]:
+    """The words of each query id: `qid TAB words` lines, or JSON lines `{"id": …, "text": …}`."""
+    words: dict[str, str] = {}
+    for where, line in _lines(path):
+        if line.lstrip().startswith("{"):
+            row = _object(where, line)
+            qid, text = str(row.get("id", "")), row.get("text")
+        else:
+            qid, _, text = line.partition("\t")
+        if not qid.strip() or not isinstance(text, str) or not text.strip():
+            raise UsageError(f'{where}: `qid TAB words` or {{"id": …, "text": …}} was expected')
+        words[qid.strip()] = text.strip()
+    return words
+
+
+def _is_json(path: Path) -> bool:
+    return any(line.lstrip().startswith("{") for _, line in list(_lines(path))[:1])
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """(place for messages, line) of each line that is not empty."""
+    try:
+        text = path.expanduser().read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{path} is not UTF-8 text") from None
+    lines = [(f"{path}, line {at}", line) for at, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise SourceError(f"{path} is empty")
+    return iter(lines)
+
+
+def _object(where: str, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise UsageError(f"{where}: a JSON object was expected")
+    return row
+
+
+def _gain(where: str, gain: object) -> float:
+    try:
+        number = float(gain)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not abs(number) < 1e6:  # also NaN
+        raise UsageError(f"{where}: {gain!r} is no judgement; a number was expected, 0 for not relevant")
+    return number

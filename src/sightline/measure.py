@@ -1,0 +1,214 @@
+"""The command that measures: `eval`. cli.py registers it."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sightline import render
+from sightline.errors import SourceError, UsageError
+from sightline.flags import CollectionFlag, JsonFlag, SaveFlag, check_figure, examples, listed, open_collection
+
+if TYPE_CHECKING:
+    from sightline.evaluate import Comparison, Evaluation, Run
+
+BELOW = 1  # exit code
+SHOWN = ("recall@10", "mrr")  # of the comparisons, on a terminal
+
+EVAL = examples(
+    "sightline eval                                      the collection, its captions as queries",
+    "sightline eval streets:test --model pocket          a source, indexed for this alone",
+    "sightline eval ~/Pictures --model pocket --model ./my-model --save models.png",
+    "sightline eval --qrels judged.jsonl --fail-under recall@10=0.8",
+)
+
+
+def evaluate(
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", hidden=True)] = None,
+    collection: CollectionFlag = None,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|FOLDER", help="Encoder; repeat it to compare several on a SOURCE.")
+    ] = None,
+    qrels: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What is relevant: TREC qrels, or JSON lines. [default: captions]"),
+    ] = None,
+    queries: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The words of TREC qrels: `qid TAB words`.")
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of vector, text, hybrid; the first is the one that counts.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Ask at most N queries, drawn at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of what is drawn.", show_default=True)] = 0,
+    fail_under: Annotated[
+        list[str] | None, typer.Option("--fail-under", metavar="METRIC=X", help="End 1 below it; repeatable.")
+    ] = None,
+    save: SaveFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure how well pictures are found, with 95 % intervals: recall, MRR, nDCG, and the time of a search.
+
+    Relevance comes from the captions (each line is a query for its picture), or from --qrels. SOURCE is indexed into a
+    collection that is gone afterwards. docs/evaluation.md says what the numbers mean.
+    """
+    if source and collection:
+        raise UsageError("give either a SOURCE or a collection, not both", hint="sightline eval --help")
+    models = list(dict.fromkeys(model or []))
+    if len(models) > 1 and not source:
+        raise UsageError(
+            "several models are compared on a SOURCE", hint="sightline eval ~/Pictures --model A --model B"
+        )
+    least = [_least(one) for one in fail_under or ()]
+    check_figure(save)
+    asked: dict[str, Any] = {
+        "qrels": qrels,
+        "queries": queries,
+        "channels": None if channels is None else [one.strip() for one in channels.split(",")],
+        "limit": limit,
+        "seed": seed,
+    }
+    if source:
+        done = list(_of_source(source, models or [None], asked))
+    else:
+        done = [open_collection(collection, model=models[0] if models else None).evaluate(**asked)]
+    between = _between(done)
+    for line in dict.fromkeys(line for one in done for line in one.notices):
+        render.note(line)
+    if save:
+        render.note(f"figure written to {_draw(done, save)}")
+    if as_json:
+        render.out(render.dump(_document(done, between)))
+    else:
+        _show(done, between)
+    if missed := [(one, *under) for one in done for under in least if one[under[0]] < under[1]]:
+        said = (f"{metric} is {one[metric]:.4g} with {one.model}, below {x:g}" for one, metric, x in missed)
+        render.note("; ".join(said))
+        raise typer.Exit(BELOW)
+
+
+def _least(asked: str) -> tuple[str, float]:
+    """METRIC=X, understood before the work is done."""
+    from sightline.evaluate import METRICS
+
+    metric, _, number = asked.partition("=")
+    try:
+        least = float(number)
+    except ValueError:
+        least = -1.0
+    if metric not in METRICS or not 0 <= least <= 1:
+        raise UsageError(
+            f"--fail-under '{asked}' cannot be meant: METRIC=X, with X from 0 to 1, was expected",
+            hint=f"metrics are {', '.join(METRICS)}; for example --fail-under recall@10=0.8",
+        )
+    return metric, least
+
+
+def _of_source(spec: str, models: Sequence[str | None], asked: dict[str, Any]) -> Iterator[Evaluation]:
+    """The source measured with each model, indexed for it alone; every model is looked for before the first is used."""
+    from sightline.sources import open_source
+
+    open_source(spec)
+    with tempfile.TemporaryDirectory(prefix="sightline-eval-") as folder:
+        opened = [open_collection(f"{folder}#eval_{at}", model=name) for at, name in enumerate(models)]
+        for target in opened:
+            if target.encoder and target.model_notice:
+                render.note(target.model_notice)
+        for target in opened:
+            with render.ticker("auto", count=lambda: listed([spec])) as tell:
+                report = target.ingest(spec, keep="none", progress=tell)
+            if report.skipped:
+                render.note(f"{render.count(len(report.skipped), 'item')} of {spec} cannot be used and are left out")
+            if not report.rows:
+                raise SourceError(f"nothing of {spec} can be used", hint=f"sightline index {spec} says why")
+            yield target.evaluate(**asked)
+
+
+def _between(done: Sequence[Evaluation]) -> list[Comparison]:
+    """Every two models in the way that counts."""
+    from sightline.evaluate import compare
+
+    pairs = itertools.combinations(done, 2)
+    return [one for a, b in pairs for one in compare(a.runs[0], b.runs[0], names=(a.model, b.model), seed=a.seed)]
+
+
+def _document(done: Sequence[Evaluation], between: Sequence[Comparison]) -> dict[str, Any]:
+    if len(done) == 1:
+        return done[0].to_json()
+    return {"models": [one.to_json() for one in done], "comparisons": [one.to_json() for one in between]}
+
+
+# ---- for people -----------------------------------------------------------------------------------------------
+
+
+def _show(done: Sequence[Evaluation], between: Sequence[Comparison]) -> None:
+    """A table on a terminal; `model direction channel metric value low high n` lines in a pipe."""
+    from sightline.evaluate import METRICS
+
+    runs = [run for one in done for run in one.runs]
+    if not render.on_terminal():
+        lines = [
+            (run.model, run.direction, run.channel, metric, *_numbers(run, metric), run.n)
+            for run in runs
+            for metric in METRICS
+        ]
+        render.rows((), lines)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("", style="dim", no_wrap=True)
+    for run in runs:
+        table.add_column(Text("\n".join(render.plain(line) for line in (run.model, run.direction, run.channel))))
+    table.add_row("queries", *(f"{run.n:,}" for run in runs))
+    for metric in METRICS:
+        table.add_row(metric, *(_cell(run, metric) for run in runs))
+    for name in ("p50", "p95"):
+        times = (f"{run.latency_ms[name]:.1f} ms" if run.latency_ms else "–" for run in runs)
+        table.add_row(f"search {name}", *times)
+    render.show(table)
+    for one in (*between, *(one for each in done for one in each.comparisons)):
+        if one.metric in SHOWN:
+            low, high = one.interval
+            render.out(
+                f"{render.plain(one.b)} − {render.plain(one.a)}  {one.metric} {one.difference:+.3f} "
+                f"({low:+.3f} to {high:+.3f}), above zero in {one.share_above:.1%} of resamples"
+            )
+
+
+def _numbers(run: Run, metric: str) -> tuple[str, ...]:
+    return tuple(f"{number:.4f}" for number in (run.mean(metric), *run.intervals[metric]))
+
+
+def _cell(run: Run, metric: str) -> str:
+    low, high = run.intervals[metric]
+    return f"{run.mean(metric):.3f} ({low:.3f}–{high:.3f})"
+
+
+def _draw(done: Sequence[Evaluation], path: str) -> Path:
+    from sightline import charts
+    from sightline.evaluate import METRICS
+
+    runs = [run for one in done for run in one.runs]
+    series = [
+        charts.Bars(
+            f"{f'{run.model} ' if len(done) > 1 else ''}{run.direction} {run.channel}",
+            {metric: run.mean(metric) for metric in METRICS},
+            run.intervals,
+        )
+        for run in runs
+    ]
+    first = done[0]
+    title = " and ".join(one.model for one in done[:2]) if len(done) < 3 else f"{len(done)} models"
+    note = (
+        f"{first.n:,} queries over {first.rows:,} pictures, relevance from {first.relevance}; whiskers: 95 % intervals"
+    )
+    return charts.bars(series, path, title=title, note=note)
