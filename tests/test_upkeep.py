@@ -16,11 +16,11 @@ from pictures import COLOURS, colours, paint
 
 import sightline
 from sightline import collection as facade
-from sightline import index
+from sightline import index, rebuild
 from sightline.cli import main
 from sightline.errors import CollectionError
 from sightline.fragments import fragments, newest_first
-from sightline.schema import Problem, item_id, version_of
+from sightline.schema import Problem, Progress, item_id, version_of
 from sightline.sources import file_uri
 
 
@@ -241,6 +241,28 @@ def test_a_damaged_text_index_is_named_and_made_again(collection: sightline.Coll
     again(collection).optimize()
     assert again(collection).verify().problems == ()
     assert again(collection).search("square", k=4, channels=["text"])
+
+
+def test_a_stopped_rebuild_brings_back_nothing_that_was_removed_or_changed_since(
+    collection: sightline.Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "BATCH", 2)
+
+    def stop(now: Progress) -> None:
+        if now.committed >= 4:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        collection.rebuild(progress=stop)
+    collection.remove(ident(folder, "red.png"))
+    paint(folder / "blue.png", (0, 100, 0))
+    collection.ingest(folder / "blue.png", folder / "green.png", folder / "yellow.png")
+    after = again(collection)
+    assert after.rebuild().rows == 3
+    assert names(after) == ["blue.png", "green.png", "yellow.png"]
+    assert after.search("green", k=3, channels=["vector"])[1].score == pytest.approx(1.0, abs=1e-3)
+    assert after.verify(sources=True).notices == ()
+    assert after.verify().problems == ()
 
 
 # -- history and restore --------------------------------------------------------------------------------------------
