@@ -48,8 +48,8 @@ def draw(series: Sequence[Bars], *, title: str = "", note: str = "") -> Figure:
         ends = [one.intervals[metric] for metric in metrics]
         below = [max(value - low, 0.0) for value, (low, _) in zip(values, ends, strict=True)]
         above = [max(high - value, 0.0) for value, (_, high) in zip(values, ends, strict=True)]
-        label = plots.drawable(one.name)[:MOST_NAME]
-        axes.bar(places, values, width * 0.9, color=COLOURS[at % len(COLOURS)], label=f"{label} ")
+        label = plots.drawable(one.name)[:MOST_NAME].lstrip("_")  # matplotlib hides a label that begins with _
+        axes.bar(places, values, width * 0.9, color=COLOURS[at % len(COLOURS)], label=label)
         cap = min(4, 14 * width)
         axes.errorbar(places, values, yerr=[below, above], fmt="none", ecolor=plots.INK, elinewidth=1, capsize=cap)
         for place, value, (_, high) in zip(places, values, ends, strict=True):
@@ -61,7 +61,11 @@ def draw(series: Sequence[Bars], *, title: str = "", note: str = "") -> Figure:
     axes.grid(axis="y", color=plots.MAT, zorder=0)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.09), ncols=min(3, len(series)), frameon=False, fontsize=9)
+    legend = axes.legend(
+        loc="upper left", bbox_to_anchor=(0, -0.09), ncols=min(3, len(series)), frameon=False, fontsize=9
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     figure.text(0.09, 0.93, plots.drawable(title), fontsize=13, weight="bold", color=plots.INK, parse_math=False)
     figure.text(0.09, 0.87, plots.drawable(note), fontsize=9, color=plots.FAINT, parse_math=False)
     return figure

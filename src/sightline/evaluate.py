@@ -20,7 +20,7 @@ import numpy as np
 from sightline import metrics
 from sightline.encoders import Encoder
 from sightline.errors import CollectionError, UsageError
-from sightline.judgements import Judgements, Named, Question, from_captions, from_file
+from sightline.judgements import Judgements, Named, Question, from_captions, placed, read
 from sightline.metrics import Ranked, Relevant, Values
 from sightline.retrieve import retrieve
 from sightline.rows import is_in, matrix
@@ -135,7 +135,7 @@ def evaluate(
     `limit` draws that many questions at random. The same `seed` gives the same numbers, latencies apart. Raises
     UsageError, SourceError for a file that cannot be read, CollectionError for a collection with nothing to ask.
     """
-    channels = _checked(channels, captions=qrels is None)
+    channels = check_channels(channels, captions=qrels is None)
     items = _items(store)
     questions, notices = _questions(items, qrels, queries)
     drawn = _drawn(questions, limit, seed)
@@ -172,7 +172,8 @@ def compare(a: Run, b: Run, *, names: tuple[str, str], seed: int = 0) -> list[Co
     return found
 
 
-def _checked(channels: Sequence[str] | None, *, captions: bool) -> list[str]:
+def check_channels(channels: Sequence[str] | None, *, captions: bool) -> list[str]:
+    """The channels meant, `captions` saying where relevance comes from. Raises UsageError for one that is unknown."""
     if channels is None:
         return ["vector"] if captions else ["hybrid", "vector", "text"]
     unknown = [channel for channel in channels if channel not in WAYS]
@@ -198,15 +199,10 @@ def _questions(
     items: Sequence[Named], qrels: Judgements | None, queries: str | os.PathLike[str] | None
 ) -> tuple[list[Question], list[str]]:
     if isinstance(qrels, (str, os.PathLike)):
-        return from_file(qrels, queries, items)
+        return placed(read(qrels, queries), items)
     if queries is not None:
         raise UsageError("queries without judgements say nothing of what is relevant", hint="add --qrels FILE")
-    if qrels is None:
-        return from_captions(items), []
-    questions = [one for one in qrels if any(gain > 0 for gain in one.relevant.values())]
-    if not questions:
-        raise UsageError("no question with a relevant item was given")
-    return questions, []
+    return (from_captions(items), []) if qrels is None else placed(qrels, items)
 
 
 def _drawn(things: Sequence[T], limit: int | None, seed: int) -> list[T]:

@@ -59,28 +59,38 @@ def from_captions(items: Sequence[Named]) -> list[Question]:
     return [Question(line, dict.fromkeys(ids, 1.0), ids[0]) for line, ids in of_line.items()]
 
 
-def from_file(
-    qrels: str | os.PathLike[str], queries: str | os.PathLike[str] | None, items: Sequence[Named]
-) -> tuple[list[Question], list[str]]:
-    """The questions of a qrels file that something answers, and notices of what was left out.
+def read(qrels: str | os.PathLike[str], queries: str | os.PathLike[str] | None = None) -> list[Question]:
+    """The questions of a qrels file, items named as the file names them; TREC lines need the file of `queries` too.
 
-    Relevant items that are not in the collection stay: a question is not answered by leaving its answer out of the
-    collection. Raises SourceError for a file that cannot be read, UsageError for a line that cannot be meant.
+    Raises SourceError for a file that cannot be read, UsageError for a line that cannot be meant.
     """
-    asked = _judged(Path(qrels)) if _is_json(Path(qrels)) else _trec(Path(qrels), queries)
+    path = Path(qrels).expanduser()
+    if next(_lines(path))[1].lstrip().startswith("{"):
+        return list(_judged(path))
+    return list(_trec(path, queries))
+
+
+def placed(questions: Iterable[Question], items: Sequence[Named]) -> tuple[list[Question], list[str]]:
+    """The questions that something answers, their relevant items by id, and notices of what was left out.
+
+    Relevant items that are not in the collection stay and are never found: leaving a picture out of a collection does
+    not make its search better. Raises SourceError when no item of the collection is meant, UsageError for a name that
+    several items have.
+    """
     places = _Places(items)
-    found = [replace(one, relevant=places.ids(one.relevant)) for one in asked]
-    usable = [one for one in found if any(gain > 0 for gain in one.relevant.values())]
+    given = list(questions)
+    usable = [replace(one, relevant=places.ids(one.relevant)) for one in given]
+    usable = [one for one in usable if one.relevant]
     if not usable:
-        raise SourceError(f"{qrels}: no query has a relevant item", hint="a judgement above 0 says relevant")
+        raise SourceError("no query has a relevant item", hint="a judgement above 0 says relevant")
     if not places.known:
         raise SourceError(
-            f"{qrels}: none of its items is in this collection, e.g. '{places.unknown[0]}'",
+            f"none of the judged items is in this collection, e.g. '{places.unknown[0]}'",
             hint="items are named by id, uri or name, as sightline search --json shows them",
         )
     notices = []
-    if len(usable) < len(found):
-        notices.append(f"{len(found) - len(usable)} of {len(found)} queries have no relevant item and are left out")
+    if len(usable) < len(given):
+        notices.append(f"{len(given) - len(usable)} of {len(given)} queries have no relevant item and are left out")
     if places.unknown:
         notices.append(f"{len(places.unknown)} relevant items are not in the collection and count as not found")
     return usable, notices
@@ -95,22 +105,24 @@ class _Places:
         for item in items:
             self._names.setdefault(item.name, []).append(item.id)
         self.known = 0
-        self.unknown: list[str] = []
+        self._unknown: dict[str, None] = {}
+
+    @property
+    def unknown(self) -> list[str]:
+        return list(self._unknown)
 
     def ids(self, relevant: Mapping[str, float]) -> dict[str, float]:
         return {self._id(name): gain for name, gain in relevant.items() if gain > 0}
 
     def _id(self, name: str) -> str:
-        named = self._names.get(name, [])
-        found = self._ids.get(name) or (named[0] if named else None)
-        if name not in self._ids and len(named) > 1:
-            raise UsageError(f"'{name}' names {len(named)} items", hint="name them by id or uri")
-        if found is None:
-            if name not in self.unknown:
-                self.unknown.append(name)
+        found = [self._ids[name]] if name in self._ids else self._names.get(name, [])
+        if len(found) > 1:
+            raise UsageError(f"'{name}' names {len(found)} items", hint="name them by id or uri")
+        if not found:
+            self._unknown[name] = None
             return name
         self.known += 1
-        return found
+        return found[0]
 
 
 # ---- files ----------------------------------------------------------------------------------------------------
@@ -128,7 +140,7 @@ def _judged(path: Path) -> Iterator[Question]:
         yield Question(words, {name: _gain(where, gain) for name, gain in relevant.items()})
 
 
-def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterator[Question]:
+def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterable[Question]:
     """`qid 0 docid rel` lines with the words of each qid from another file; a docid may hold spaces."""
     if queries is None:
         raise UsageError(
@@ -143,7 +155,7 @@ def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterator[Questi
         except ValueError:
             raise UsageError(f"{where}: `qid 0 docid rel` was expected, not '{line[:60]}'") from None
         relevant.setdefault(qid, {})[docid] = _gain(where, gain)
-    words = _queries(Path(queries))
+    words = _queries(Path(queries).expanduser())
     if missing := [qid for qid in relevant if qid not in words]:
         raise UsageError(f"{queries} has no words for query '{missing[0]}' of {path}")
     return (Question(words[qid], gains) for qid, gains in relevant.items())
@@ -164,14 +176,10 @@ def _queries(path: Path) -> dict[str, str]:
     return words
 
 
-def _is_json(path: Path) -> bool:
-    return any(line.lstrip().startswith("{") for _, line in list(_lines(path))[:1])
-
-
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """(place for messages, line) of each line that is not empty."""
     try:
-        text = path.expanduser().read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -68,13 +68,7 @@ def evaluate(
         )
     least = [_least(one) for one in fail_under or ()]
     check_figure(save)
-    asked: dict[str, Any] = {
-        "qrels": qrels,
-        "queries": queries,
-        "channels": None if channels is None else [one.strip() for one in channels.split(",")],
-        "limit": limit,
-        "seed": seed,
-    }
+    asked = {**_asked(qrels, queries, channels), "limit": limit, "seed": seed}
     if source:
         done = list(_of_source(source, models or [None], asked))
     else:
@@ -92,6 +86,20 @@ def evaluate(
         said = (f"{metric} is {one[metric]:.4g} with {one.model}, below {x:g}" for one, metric, x in missed)
         render.note("; ".join(said))
         raise typer.Exit(BELOW)
+
+
+def _asked(qrels: str | None, queries: str | None, channels: str | None) -> dict[str, Any]:
+    """What to measure, read and checked before the work is done."""
+    from sightline.evaluate import check_channels
+    from sightline.judgements import read
+
+    if queries and not qrels:
+        raise UsageError("--queries are the words of judgements", hint="add --qrels FILE")
+    names = None if channels is None else [one.strip() for one in channels.split(",")]
+    return {
+        "qrels": read(qrels, queries) if qrels else None,
+        "channels": check_channels(names, captions=qrels is None),
+    }
 
 
 def _least(asked: str) -> tuple[str, float]:
