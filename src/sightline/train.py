@@ -220,6 +220,21 @@ def export_onnx(tower: nn.Module, file: Path, name: str, probe: Tensor) -> None:
             external_data=False,
             verbose=False,
         )
+    strip_traces(file)
+
+
+def strip_traces(file: Path) -> None:
+    """Take out what the exporter notes of its own run: stack traces with the paths of this machine."""
+    import onnx
+
+    model = onnx.load(str(file))
+    graphs = [model.graph, *model.functions]
+    holders = [model, *graphs, *(node for graph in graphs for node in graph.node)]
+    holders += [*model.graph.initializer, *model.graph.input, *model.graph.output, *model.graph.value_info]
+    for holder in holders:
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
+    onnx.save(model, str(file))
 
 
 def check_parity(tower: nn.Module, file: Path, name: str, probe: Tensor) -> float:
