@@ -40,7 +40,10 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (minutes; alone on the machine)
 	$(BIN)/python benchmarks/bench_ingest.py --json benchmarks/results/ingest.json
-	$(BIN)/python benchmarks/bench_encoders.py --json benchmarks/results/encoders.json
+	$(BIN)/python benchmarks/bench_encoders.py --cache .cache/models --out benchmarks/results/encoders.json
+	$(BIN)/python benchmarks/bench_decoding.py --json benchmarks/results/decoding.json
+	$(BIN)/python benchmarks/bench_pictures.py --json benchmarks/results/pictures.json
+	$(BIN)/python benchmarks/bench_captions.py --json benchmarks/results/captions.json
 
 torture: $(VENV)/.dev ## the long kill, load and fuzz series
 	$(BIN)/python -m pytest -m torture $(ARGS)

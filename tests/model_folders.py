@@ -51,6 +51,10 @@ CORPUS = (
 )
 
 
+SIGLIP_END = "</s>"
+SIGLIP_CONTEXT = 16
+
+
 def clip_tokenizer(texts: Sequence[str] = CORPUS, *, vocabulary: int = 1200) -> Tokenizer:
     """CLIP's tokenizer with an own vocabulary: its normaliser, pre-tokeniser, `</w>` and order of the vocabulary.
 
@@ -112,6 +116,72 @@ def clip_model(config: Mapping[str, Any], tokenizer: Tokenizer, *, seed: int = 0
 
 def clip_folder(folder: Path, config: Mapping[str, Any] = TINY, *, seed: int = 0, name: str | None = None) -> Path:
     """A model folder of the true CLIP architecture with random weights, checked against torch while it is written."""
+    tokenizer = clip_tokenizer()
+    model = clip_model(config, tokenizer, seed=seed)
+    size = model.config.vision_config.image_size
+    text = {"context_length": 77, "vocab_size": tokenizer.get_vocab_size()}
+    return _exported(
+        folder, model, tokenizer, END, text, preprocess_cfg(size), dim=model.config.projection_dim, name=name
+    )
+
+
+def siglip_model(tokenizer: Tokenizer, *, seed: int = 0) -> Any:
+    """transformers' SiglipModel, two layers, 32 px, 32 dimensions, in eval mode."""
+    import torch
+    from transformers import SiglipConfig, SiglipModel
+
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    end = tokenizer.token_to_id(SIGLIP_END)
+    ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end}
+    text = {**small, **ids, "vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": SIGLIP_CONTEXT}
+    torch.manual_seed(seed)
+    vision = {**small, "image_size": 32, "patch_size": 8}
+    return SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).eval()
+
+
+def siglip_tokenizer() -> Tokenizer:
+    """SigLIP's manner: pieces of a unigram model, an end token behind, the same token as padding."""
+    from tokenizers import models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300,
+        special_tokens=[SIGLIP_END, "<unk>"],
+        unk_token="<unk>",  # noqa: S106 — a token of another kind
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([text.lower() for text in CORPUS], trainer)
+    end = (SIGLIP_END, tokenizer.token_to_id(SIGLIP_END))
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {SIGLIP_END}", special_tokens=[end])
+    return tokenizer
+
+
+def siglip_folder(folder: Path, *, seed: int = 0) -> Path:
+    """A model folder of the true SigLIP architecture with random weights: squashed pictures, canonical texts."""
+    tokenizer = siglip_tokenizer()
+    text = {
+        "context_length": SIGLIP_CONTEXT,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "tokenizer_kwargs": {"clean": "canonicalize"},
+    }
+    half = [0.5, 0.5, 0.5]
+    preprocess = preprocess_cfg(32, mean=half, std=half, resize_mode="squash")
+    return _exported(folder, siglip_model(tokenizer, seed=seed), tokenizer, SIGLIP_END, text, preprocess, dim=32)
+
+
+def _exported(
+    folder: Path,
+    model: Any,
+    tokenizer: Tokenizer,
+    pad_token: str,
+    text: Mapping[str, Any],
+    preprocess: Mapping[str, Any],
+    *,
+    dim: int,
+    name: str | None = None,
+) -> Path:
+    """Both sides of a transformers model as a model folder."""
     import torch
 
     from sightline.train import export_model_folder
@@ -124,8 +194,6 @@ def clip_folder(folder: Path, config: Mapping[str, Any] = TINY, *, seed: int = 0
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.encode(x).pooler_output
 
-    tokenizer = clip_tokenizer()
-    model = clip_model(config, tokenizer, seed=seed)
     with warnings.catch_warnings():
         # torch.export's own: copyreg calls a deprecated LeafSpec (torch 2.13)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -135,13 +203,13 @@ def clip_folder(folder: Path, config: Mapping[str, Any] = TINY, *, seed: int = 0
             image_tower=Side(lambda x: model.get_image_features(pixel_values=x), model),
             text_tower=Side(lambda x: model.get_text_features(input_ids=x), model),
             config={
-                "embed_dim": model.config.projection_dim,
-                "text_cfg": {"context_length": 77, "vocab_size": tokenizer.get_vocab_size()},
+                "embed_dim": dim,
+                "text_cfg": dict(text),
                 "vision_cfg": {"image_size": model.config.vision_config.image_size},
             },
-            preprocess=preprocess_cfg(model.config.vision_config.image_size),
+            preprocess=dict(preprocess),
             tokenizer_json=tokenizer.to_str(),
-            pad_token=END,
+            pad_token=pad_token,
             model={"name": name or folder.name, "licence": "random weights"},
         )
     return folder
