@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from preparations import misbehaving, small
 import sightline
 from sightline.decoding import Decoders, Preparation, take_apart
 from sightline.encoders import PortableEncoder, load_encoder
-from sightline.errors import BadMedia
+from sightline.errors import BadMedia, NoDecoder
 from sightline.executors import LocalExecutor
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="children need POSIX; elsewhere threads decode")
@@ -151,3 +152,13 @@ def test_the_preparation_is_prepare_image(tmp_path: Path) -> None:
     encoder = load_encoder("pocket", models_dir=tmp_path)
     image = Image.effect_noise((90, 50), 60).convert("RGB")
     assert np.array_equal(encoder.preparation(image), encoder.prepare_image(image))
+
+
+def test_children_that_cannot_start_stop_the_run_instead_of_skipping_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = sightline.open(f"{tmp_path}/t", model="pocket")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(NoDecoder, match="did not start"):
+        collection.ingest(colours(tmp_path / "pictures"))
+    assert not collection.exists

@@ -18,12 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from model_folders import TINY, clip_folder
+from pictures import colours
 from PIL import Image
 from stub_hub import Hub
 
 import sightline
 from sightline import hub as client
 from sightline.cli import main
+from sightline.config import Settings
+from sightline.encoders import fetch_model
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "models"
@@ -139,3 +142,18 @@ def check_table(folder: Path) -> None:
 def size_of(file: str) -> tuple[int, int]:
     with Image.open(file) as image:
         return image.size
+
+
+@pytest.mark.torture
+def test_a_true_vit_b_32_is_fetched_and_fills_a_collection(hub: Hub, tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from architectures import random_folder
+
+    name = "ViT-B-32__laion2b-s34b-b79k"
+    hub.add("models", f"immich-app/{name}", random_folder("ViT-B-32", CACHE), licence="mit")
+    settings = Settings(cache=tmp_path / "cache")
+    fetch_model(name, settings.models_dir)
+    collection = sightline.open(f"{tmp_path}/t", model=name, settings=settings)
+    assert collection.ingest(colours(tmp_path / "pictures")).added == 4
+    assert collection.info().dim == 512
+    assert collection.search("a red square", k=1)[0].name == "red.png"

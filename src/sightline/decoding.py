@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import media
-from sightline.errors import BadMedia, SightlineError
+from sightline.errors import BadMedia, NoDecoder
 from sightline.schema import SkipReason
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Decoders:
             self._idle.put(self._start())
 
     def take_apart(self, data: bytes, *, preview: bool) -> Parts:
-        """As the function of that name, in a child. Raises BadMedia, also when the child did not survive it."""
+        """As the function of that name, in a child. Raises BadMedia, also when the child died of it, and NoDecoder."""
         child = self._idle.get()
         try:
             parts = child.ask(data, preview=preview, seconds=self._seconds)
@@ -137,7 +137,8 @@ class _Child:
                 stderr=subprocess.DEVNULL,  # decoders in C print what they think of a file
             )
         self._line = Connection(ours.detach())
-        self._line.send_bytes(recipe)
+        with suppress(OSError):  # gone already: the first question will say so
+            self._line.send_bytes(recipe)
         self._started = False
 
     def ask(self, data: bytes, *, preview: bool, seconds: float) -> Parts:
@@ -166,7 +167,7 @@ class _Child:
                 self._started = True
                 return
         self.end()
-        raise SightlineError("a decoding process did not start", hint="is the machine out of memory or processes?")
+        raise NoDecoder("a decoding process did not start", hint="is the machine out of memory or processes?")
 
     def _answer(self) -> Parts:
         head = json.loads(self._line.recv_bytes())

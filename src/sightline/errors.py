@@ -21,6 +21,7 @@
     │   ├── CollectionDamaged         no readable version is left
     │   ├── CollectionLocked          another process is writing
     │   └── EncoderMismatch           the collection belongs to another encoder
+    ├── NoDecoder                     a decoding process cannot be started
     └── MissingExtra                  an optional dependency is not installed; names the pip command
 
 The core raises these and never prints or exits; cli.py turns them into one line and an exit code.
@@ -125,6 +126,10 @@ class CollectionLocked(CollectionError):
 
 class EncoderMismatch(CollectionError):
     """The collection's vectors come from another encoder than the one asked for. Nothing was written."""
+
+
+class NoDecoder(SightlineError):
+    pass
 
 
 class MissingExtra(SightlineError):

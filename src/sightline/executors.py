@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeAlias
 
 from sightline.decoding import Decoders, Parts, Preparation, take_apart
 from sightline.encoders import Encoder, PortableEncoder, PreparingEncoder
-from sightline.errors import BadMedia, BadVectors
+from sightline.errors import BadMedia, BadVectors, NoDecoder
 from sightline.schema import Encoded, Item, Skipped, SkipReason, version_of
 
 Outcome: TypeAlias = Encoded | Skipped
@@ -71,6 +71,8 @@ class Worker:
         try:
             data = item.read()
             return self._loaded(item, data)
+        except NoDecoder:
+            raise
         except Exception as error:  # a source's own read may raise anything; one item never stops a run
             return skip_for(item, error)
 
