@@ -28,7 +28,7 @@ def test_no_file_is_over_twenty_megabytes_and_the_package_is_under_sixty() -> No
 
 
 def test_no_registry_address_is_written_down() -> None:
-    pattern = re.compile(r"index-url|/simple/?['\"\s]|files\.pythonhosted")
+    pattern = re.compile(r"index[-]url|/simple/?['\"\s]|files[.]pythonhosted")
     for path in tracked():
         if path.suffix in {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".cfg", ""} and path != Path(__file__):
             assert not pattern.search(path.read_text(errors="replace")), path
