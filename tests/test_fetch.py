@@ -464,7 +464,13 @@ def test_a_run_that_is_ended_in_the_middle_is_gone_on_from(remote, folder, model
     stop = threading.Event()
     remote.fault("weights_of_layer.7", pause=stop, cut=50_000, times=1, on="cdn")
     command = [sys.executable, "-m", "sightline", "models", "fetch", NAME]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+    )
     parts = models / STAGING
     try:
         wait_until(lambda: any(file.stat().st_size for file in parts.rglob("weights*.part")), seconds=60)
