@@ -1,0 +1,278 @@
+"""Every material of a scene, by name. One mesh serves every colour: paint comes from Object.color."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+
+from streets.nodes import Nodes, make_groups, rgb
+
+PI = math.pi
+
+MAT = {}
+
+
+def material(name, fn):
+    m = bpy.data.materials.new(name)
+    m.use_nodes = True
+    t = m.node_tree
+    t.nodes.clear()
+    n = Nodes(t)
+    glob = t.nodes.new("ShaderNodeGroup")
+    glob.node_tree = bpy.data.node_groups["Globals"]
+    n.night, n.wet = glob.outputs
+    haze = t.nodes.new("ShaderNodeGroup")
+    haze.node_tree = bpy.data.node_groups["Haze"]
+    t.links.new(fn(n), haze.inputs[0])
+    t.links.new(haze.outputs[0], t.nodes.new("ShaderNodeOutputMaterial").inputs[0])
+    m.cycles.emission_sampling = "NONE"  # haze is emission: keep every mesh out of the light tree
+    MAT[name] = m
+
+
+def flat(col, rough=0.6, metal=0.0, var=0.0, scale=3.0):
+    """Plain surface with optional large/small scale dirt variation."""
+
+    def fn(n):
+        c = rgb(*col)
+        if var:
+            k = n.noise(n.coord(3), scale, 5)
+            lo, hi = [x * (1 - var) for x in col], [min(1, x * (1 + var)) for x in col]
+            c = n.mix(n.step(k, 0.3, 0.7), rgb(*lo), rgb(*hi))
+        return n.principled(Base_Color=c, Roughness=rough, Metallic=metal)
+
+    return fn
+
+
+def glow(col, day, night):
+    def fn(n):
+        s = n.math("ADD", day, n.math("MULTIPLY", n.night, night - day))
+        return n.principled(Base_Color=rgb(*col), Roughness=0.3, Emission_Color=rgb(*col), Emission_Strength=s)
+
+    return fn
+
+
+def m_object(rough, metal=0.0, coat=0.0, var=0.12, scale=2.0):
+    """Base colour from Object.color, so that one mesh serves every colour."""
+
+    def fn(n):
+        c = n("ShaderNodeObjectInfo", out=1)
+        k = n.step(n.noise(n.coord(3), scale, 5), 0.25, 0.75)
+        c = n.mix(n.math("MULTIPLY", k, var * 2), c, rgb(0.08, 0.07, 0.06)) if var else c
+        return n.principled(Base_Color=c, Roughness=rough, Metallic=metal, Coat_Weight=coat)
+
+    return fn
+
+
+def m_asphalt(n):
+    uv = n.coord(2)
+    xy = n("ShaderNodeSeparateXYZ", {0: uv})
+    xy.node.outputs[1]
+    big, fine = n.noise(uv, 0.25, 4), n.noise(uv, 14, 3, 0.7)
+    stretched = n("ShaderNodeVectorMath", {0: uv, 1: (1.0, 0.05, 1)}, operation="MULTIPLY")
+    streak = n.noise(stretched, 2.2, 3)
+    lane = n.math("ABSOLUTE", n.math("SINE", n.math("MULTIPLY", xy, 2 * PI / 3.5)))
+    k = n.math("ADD", n.math("MULTIPLY", big, 0.5), n.math("MULTIPLY", streak, 0.5))
+    c = n.mix(n.step(k, 0.33, 0.68), rgb(0.060, 0.054, 0.047), rgb(0.175, 0.160, 0.138))
+    c = n.mix(n.math("MULTIPLY", n.step(lane, 0.55, 1.0), 0.22), c, rgb(0.035, 0.034, 0.033))
+    c = n.mix(n.math("MULTIPLY", n.step(fine, 0.52, 0.72), 0.38), c, rgb(0.24, 0.23, 0.21))
+    warp = n(
+        "ShaderNodeVectorMath",
+        {0: uv, 1: n("ShaderNodeTexNoise", {"Vector": uv, "Scale": 0.8}, out=1)},
+        operation="ADD",
+    )
+    crack = n("ShaderNodeTexVoronoi", {"Vector": warp, "Scale": 0.16}, feature="DISTANCE_TO_EDGE")
+    c = n.mix(n.math("MULTIPLY", n.math("LESS_THAN", crack, 0.006), 0.75), c, rgb(0.02, 0.02, 0.02))
+    patch = n("ShaderNodeTexVoronoi", {"Vector": uv, "Scale": 0.09, "Randomness": 0.9}, out=1, distance="CHEBYCHEV")
+    c = n.mix(
+        n.math("MULTIPLY", n.math("GREATER_THAN", n("ShaderNodeSeparateXYZ", {0: patch}), 0.8), 0.35),
+        c,
+        rgb(0.03, 0.03, 0.03),
+    )
+    puddle = n.math("MULTIPLY", n.step(big, 0.42, 0.55), n.wet)
+    c = n.mix(n.math("MULTIPLY", n.wet, 0.55), c, rgb(0.012, 0.012, 0.013))
+    r = n.math("SUBTRACT", n.math("SUBTRACT", 0.86, n.math("MULTIPLY", n.wet, 0.5)), n.math("MULTIPLY", puddle, 0.3))
+    return n.principled(Base_Color=c, Roughness=r)
+
+
+def m_paint(col):
+    def fn(n):
+        uv = n.coord(2)
+        wear = n.step(n.noise(uv, 3.5, 8, 0.72), 0.50, 0.64)
+        c = n.mix(n.math("MULTIPLY", wear, 0.62), rgb(*col), rgb(0.11, 0.105, 0.10))
+        return n.principled(Base_Color=c, Roughness=n.math("SUBTRACT", 0.7, n.math("MULTIPLY", n.wet, 0.4)))
+
+    return fn
+
+
+def m_slabs(col, size=1.6):
+    def fn(n):
+        uv = n.coord(2)
+        b = n(
+            "ShaderNodeTexBrick",
+            {
+                "Vector": uv,
+                "Color1": rgb(*col),
+                "Color2": rgb(*[c * 0.86 for c in col]),
+                "Mortar": rgb(*[c * 0.5 for c in col]),
+                "Scale": 1.0,
+                "Mortar Size": 0.018,
+                "Brick Width": size,
+                "Row Height": size,
+            },
+            offset=0.0,
+        )
+        k = n.step(n.noise(uv, 0.7, 6, 0.65), 0.35, 0.7)
+        c = n.mix(n.math("MULTIPLY", k, 0.3), b, rgb(0.16, 0.145, 0.12))
+        return n.principled(Base_Color=c, Roughness=n.math("SUBTRACT", 0.8, n.math("MULTIPLY", n.wet, 0.45)))
+
+    return fn
+
+
+def m_ground(a, b, scale=0.08, c3=None):
+    def fn(n):
+        p = n.coord(3)
+        c = n.mix(n.step(n.noise(p, scale, 6, 0.6), 0.36, 0.64), rgb(*a), rgb(*b))
+        if c3:
+            c = n.mix(n.step(n.noise(p, scale * 9, 4, 0.7), 0.53, 0.62), c, rgb(*c3))
+        c = n.mix(n.math("MULTIPLY", n.noise(p, 4.0, 3), 0.3), c, rgb(*[x * 0.45 for x in a]))
+        return n.principled(Base_Color=c, Roughness=0.95, Specular_IOR_Level=0.15)
+
+    return fn
+
+
+def m_leaf(dark, light, trans=0.25):
+    def fn(n):
+        inst = n("ShaderNodeObjectInfo", out=5)
+        k = n.math("ADD", n("ShaderNodeNewGeometry", out=8), n.math("MULTIPLY", inst, 0.35))
+        c = n.mix(n.step(k, 0.05, 1.2), rgb(*dark), rgb(*light))
+        d = n.principled(Base_Color=c, Roughness=0.55, Specular_IOR_Level=0.35)
+        t = n("ShaderNodeBsdfTranslucent", {0: c})
+        return n("ShaderNodeMixShader", {0: trans, 1: d, 2: t})
+
+    return fn
+
+
+def m_facade(n):
+    """Window grid from UV in metres; wall = Object.color; windows light up at night."""
+    xy = n("ShaderNodeSeparateXYZ", {0: n.coord(2)})
+    u, v = xy, xy.node.outputs[1]
+    info = n("ShaderNodeObjectInfo", out=5)
+    wall = n("ShaderNodeObjectInfo", out=1)
+    pw = n.math("ADD", 2.2, n.math("MULTIPLY", info, 2.0))
+    cu, cv = n.math("DIVIDE", u, pw), n.math("DIVIDE", n.math("SUBTRACT", v, 4.4), 3.4)
+    fu, fv = n.math("FRACT", cu), n.math("FRACT", cv)
+    ru = n.math("ADD", 0.18, n.math("MULTIPLY", n.math("FRACT", n.math("MULTIPLY", info, 7)), 0.14))
+    wu = n.math("LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", fu, 0.5)), n.math("ADD", ru, 0.1))
+    wv = n.math("LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", fv, 0.52)), ru)
+    up = n.math("GREATER_THAN", v, 4.4)
+    win = n.math("MULTIPLY", n.math("MULTIPLY", wu, wv), up)
+    su = n.math(
+        "LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", n.math("FRACT", n.math("DIVIDE", u, 5.5)), 0.5)), 0.41
+    )
+    shop = n.math("MULTIPLY", su, n.math("MULTIPLY", n.math("LESS_THAN", v, 3.3), n.math("GREATER_THAN", v, 0.6)))
+    mask = n.math("MAXIMUM", win, shop)
+    cell = n("ShaderNodeCombineXYZ", {0: n.math("FLOOR", cu), 1: n.math("FLOOR", cv), 2: info})
+    rnd = n("ShaderNodeTexWhiteNoise", {0: cell}, out=0)
+    lit = n.math("MAXIMUM", n.math("GREATER_THAN", rnd, 0.62), shop)
+    grime = n.noise(n.coord(2), 0.35, 5)
+    wall = n.mix(n.math("MULTIPLY", n.step(grime, 0.4, 0.8), 0.35), wall, rgb(0.10, 0.09, 0.08))
+    ledge = n.math("GREATER_THAN", n.math("FRACT", n.math("DIVIDE", v, 3.4)), 0.94)
+    wall = n.mix(n.math("MULTIPLY", ledge, 0.35), wall, rgb(0.05, 0.05, 0.05))
+    glass = n.mix(rnd, rgb(0.015, 0.025, 0.035), rgb(0.06, 0.09, 0.11))
+    warm = n.mix(rnd, rgb(1, 0.62, 0.25), rgb(1, 0.85, 0.6))
+    e = n.math("MULTIPLY", n.math("MULTIPLY", mask, lit), n.math("MULTIPLY", n.night, 0.6))
+    return n.principled(
+        Base_Color=n.mix(mask, wall, glass),
+        Roughness=n.math("SUBTRACT", 0.8, n.math("MULTIPLY", mask, 0.68)),
+        Emission_Color=warm,
+        Emission_Strength=e,
+    )
+
+
+def winlit(n):
+    return n.principled(
+        Base_Color=rgb(0.02, 0.03, 0.04),
+        Roughness=0.1,
+        Emission_Color=rgb(1, 0.66, 0.3),
+        Emission_Strength=n.math("MULTIPLY", n.night, 0.8),
+    )
+
+
+def m_water(n):
+    p = n("ShaderNodeVectorMath", {0: n.coord(3), 1: (0.5, 1.0, 1)}, operation="MULTIPLY")
+    b = n("ShaderNodeBump", {"Strength": 0.5, "Distance": 0.5, "Height": n.noise(p, 0.35, 6, 0.6)})
+    foam = n.math("MULTIPLY", n.step(n.noise(p, 0.05, 5), 0.58, 0.66), 0.35)
+    c = n.mix(foam, rgb(0.012, 0.075, 0.11), rgb(0.25, 0.38, 0.42))
+    return n.principled(Base_Color=c, Roughness=0.18, Normal=b)
+
+
+def make_materials():
+    make_groups()
+    for name, fn in {
+        "asphalt": m_asphalt,
+        "white": m_paint((0.72, 0.71, 0.68)),
+        "yellow": m_paint((0.72, 0.45, 0.05)),
+        "walk": m_slabs((0.50, 0.47, 0.42)),
+        "kerb": flat((0.42, 0.40, 0.36), 0.8, 0, 0.25),
+        "kerbred": flat((0.42, 0.05, 0.04), 0.7, 0, 0.4),
+        "grass": m_ground((0.075, 0.12, 0.022), (0.16, 0.19, 0.05), 0.3),
+        "sand": m_ground((0.62, 0.50, 0.34), (0.72, 0.61, 0.44), 0.05),
+        "dirt": m_ground((0.33, 0.22, 0.12), (0.46, 0.33, 0.19), 0.06, (0.20, 0.17, 0.08)),
+        "hill": m_ground((0.30, 0.22, 0.12), (0.40, 0.31, 0.18), 0.012, (0.10, 0.12, 0.045)),
+        "rock": m_ground((0.30, 0.16, 0.09), (0.42, 0.25, 0.15), 0.02),
+        "facade": m_facade,
+        "stucco": m_object(0.85, var=0.10, scale=1.2),
+        "obj": m_object(0.5, var=0),
+        "cloth": m_object(0.8, var=0.05),
+        "car": m_object(0.28, 0.15, 0.9, var=0.03, scale=1.5),
+        "matte": m_object(0.55, 0, 0, var=0.22, scale=2.5),
+        "roof": flat((0.33, 0.13, 0.07), 0.8, 0, 0.3, 5),
+        "flatroof": flat((0.25, 0.24, 0.22), 0.9),
+        "glass": flat((0.012, 0.016, 0.02), 0.06),
+        "winlit": winlit,
+        "black": flat((0.018, 0.018, 0.019), 0.5),
+        "tyre": flat((0.014, 0.014, 0.014), 0.85),
+        "steel": flat((0.45, 0.45, 0.46), 0.38, 0.8),
+        "pole": flat((0.23, 0.24, 0.24), 0.55, 0.4, 0.2),
+        "galv": flat((0.50, 0.51, 0.50), 0.5, 0.5, 0.1),
+        "plate": flat((0.75, 0.75, 0.7), 0.5),
+        "tail": glow((0.55, 0.012, 0.01), 0.25, 7.0),
+        "head": glow((0.95, 0.93, 0.85), 0.35, 16.0),
+        "amber": glow((0.9, 0.35, 0.03), 0.2, 1.0),
+        "signred": glow((0.62, 0.018, 0.02), 0, 0.25),
+        "signwhite": glow((0.82, 0.82, 0.8), 0, 0.25),
+        "signgreen": glow((0.01, 0.20, 0.09), 0, 0.3),
+        "signblue": glow((0.03, 0.12, 0.45), 0, 0.3),
+        "wood": flat((0.16, 0.10, 0.06), 0.9, 0, 0.4),
+        "bark": flat((0.17, 0.125, 0.09), 0.95, 0, 0.45, 6),
+        "palmbark": flat((0.24, 0.18, 0.12), 0.95, 0, 0.35, 9),
+        "leaf": m_leaf((0.022, 0.05, 0.010), (0.13, 0.20, 0.035)),
+        "leaf2": m_leaf((0.035, 0.055, 0.012), (0.22, 0.23, 0.05)),
+        "hedge": m_leaf((0.020, 0.045, 0.008), (0.17, 0.21, 0.03)),
+        "ivy": m_leaf((0.015, 0.04, 0.010), (0.10, 0.17, 0.035)),
+        "palm": m_leaf((0.045, 0.065, 0.014), (0.20, 0.23, 0.06)),
+        "palmdry": m_leaf((0.19, 0.12, 0.05), (0.32, 0.22, 0.10)),
+        "flower": m_leaf((0.35, 0.03, 0.16), (0.60, 0.12, 0.32)),
+        "cactus": flat((0.10, 0.17, 0.06), 0.8, 0, 0.3, 8),
+        "water": m_water,
+        "lamp": glow((1, 0.78, 0.45), 0.05, 30.0),
+        "skin": flat((0.45, 0.26, 0.17), 0.6),
+        "hair": flat((0.04, 0.025, 0.018), 0.8),
+        "jeans": flat((0.06, 0.08, 0.14), 0.85, 0, 0.2),
+        "bulb_red": glow((1, 0.02, 0.01), 6, 14),
+        "bulb_amber": glow((1, 0.42, 0.02), 6, 14),
+        "bulb_green": glow((0.03, 1, 0.35), 5, 12),
+        "bulb_off": flat((0.05, 0.045, 0.04), 0.4),
+        "lb_red": glow((1, 0.02, 0.02), 3, 18),
+        "lb_blue": glow((0.03, 0.1, 1), 3, 20),
+        "taxi": glow((0.95, 0.75, 0.2), 0.4, 3),
+        "conc": flat((0.47, 0.45, 0.41), 0.9, 0, 0.22, 2),
+        "stripe": flat((0.65, 0.03, 0.03), 0.5),
+        "canopy": glow((0.75, 0.78, 0.8), 0, 0.8),
+        "fur": flat((0.30, 0.17, 0.07), 0.9, 0, 0.3),
+        "fire": flat((0.60, 0.04, 0.02), 0.4),
+        "whitep": flat((0.75, 0.75, 0.73), 0.4),
+        "navy": flat((0.02, 0.05, 0.16), 0.4),
+    }.items():
+        material(name, fn)
