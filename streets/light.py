@@ -7,6 +7,7 @@ import math
 import bpy
 from mathutils import Vector
 
+from streets.air import haze_density
 from streets.nodes import Nodes, rgb
 from streets.sample import LIGHTING
 
@@ -51,7 +52,7 @@ def light_up(scene):
         c = (1.05, 1.0, 0.95) if sc["light"] != "sunset" else (1.0, 0.52, 0.30)
         sky = n.mix(n.math("MULTIPLY", cl, 0.8), sky, rgb(*c))
         haze = (0.55, 0.66, 0.80) if sc["light"] != "sunset" else (0.85, 0.50, 0.30)
-    dens = {"clear": 0.0009, "overcast": 0.0014, "rain": 0.0035, "fog": 0.017}[w]
+    dens = haze_density(sc)
     if w == "fog":
         haze = (0.60, 0.62, 0.64) if not night else (0.05, 0.048, 0.05)
         sky = n.mix(n.step(z, 0.02, 0.5), rgb(*haze), sky)
