@@ -9,12 +9,19 @@ from mathutils import Vector
 
 from streets.air import haze_density
 from streets.nodes import Nodes, rgb
-from streets.sample import LIGHTING
+
+LIGHTING = {  # sun W/m2, sun colour, sky gain, exposure (stops)
+    "noon": (4.4, (1, 0.91, 0.76), 0.078, 0.25),
+    "afternoon": (4.2, (1, 0.84, 0.62), 0.095, 0.55),
+    "sunset": (4.2, (1, 0.55, 0.25), 0.20, 0.75),
+    "overcast": (0.7, (1, 1, 1), 1, 0.55),
+    "night": (0.05, (0.5, 0.65, 1), 1, 1.3),
+}
 
 
 def light_up(scene):
     sc, r = scene.sc, scene.r
-    _, power, sun_col, gain, exposure = LIGHTING[sc["light"]]
+    power, sun_col, gain, exposure = LIGHTING[sc["light"]]
     night, w = sc["light"] == "night", sc["weather"]
     glob = bpy.data.node_groups["Globals"].nodes
     glob["Night"].outputs[0].default_value = float(night)

@@ -40,12 +40,12 @@ SETTINGS = {  # lanes per direction, pavement width, vehicle/person rate
     "beach": {"lanes": (2, 2), "walk": 4.0, "w": 1.8, "curve": 0.0, "hill": 0},
     "hillside": {"lanes": (1, 1), "walk": 0, "w": 1.6, "curve": 0.007, "hill": 9},
 }
-LIGHTING = {  # sun elevation range, sun W/m2, sun colour, sky gain, exposure (stops)
-    "noon": ((48, 62), 4.4, (1, 0.91, 0.76), 0.078, 0.25),
-    "afternoon": ((24, 38), 4.2, (1, 0.84, 0.62), 0.095, 0.55),
-    "sunset": ((5, 11), 4.2, (1, 0.55, 0.25), 0.20, 0.75),
-    "overcast": ((40, 60), 0.7, (1, 1, 1), 1, 0.55),
-    "night": ((35, 60), 0.05, (0.5, 0.65, 1), 1, 1.3),
+SUN_ELEVATION = {  # degrees above the horizon; at night it is the moon's
+    "noon": (50, 66),
+    "afternoon": (20, 34),
+    "sunset": (4, 10),
+    "overcast": (40, 60),
+    "night": (35, 60),
 }
 
 
@@ -78,7 +78,7 @@ def sample(seed):
         "curve": r.uniform(-1, 1) * c["curve"],
         "hill": r.uniform(-0.3, 1) * c["hill"],
         "azimuth": r.uniform(-1, 1),
-        "elevation": r.uniform(*LIGHTING[light][0]),
+        "elevation": r.uniform(*SUN_ELEVATION[light]),
         "cross": r.uniform(17, 26),
         "crosswalk": control == "light" or r.random() < 0.2,
         "arrows": lanes > 1 and r.random() < 0.5,
