@@ -129,14 +129,18 @@ def m_slabs(col, size=1.6):
     return fn
 
 
-def m_ground(a, b, scale=0.08, c3=None):
+def m_ground(a, b, scale=0.08, c3=None, grain=1.0):
+    """Soil: two colours in patches, a third in small spots, and fine relief of about `grain` centimetres x 4."""
+
     def fn(n):
         p = n.coord(3)
         c = n.mix(n.step(n.noise(p, scale, 6, 0.6), 0.36, 0.64), rgb(*a), rgb(*b))
         if c3:
             c = n.mix(n.step(n.noise(p, scale * 9, 4, 0.7), 0.53, 0.62), c, rgb(*c3))
-        c = n.mix(n.math("MULTIPLY", n.noise(p, 4.0, 3), 0.3), c, rgb(*[x * 0.45 for x in a]))
-        return n.principled(Base_Color=c, Roughness=0.95, Specular_IOR_Level=0.15)
+        fine = n.noise(p, 4.0, 4, 0.65)
+        c = n.mix(n.math("MULTIPLY", n.step(fine, 0.35, 0.75), 0.45), c, rgb(*[x * 0.45 for x in a]))
+        relief = n("ShaderNodeBump", {"Strength": 0.6, "Distance": 0.04 * grain, "Height": fine})
+        return n.principled(Base_Color=c, Roughness=0.95, Specular_IOR_Level=0.15, Normal=relief)
 
     return fn
 
@@ -221,6 +225,9 @@ def make_materials():
         "dirt": m_ground((0.33, 0.22, 0.12), (0.46, 0.33, 0.19), 0.06, (0.20, 0.17, 0.08)),
         "hill": m_ground((0.30, 0.22, 0.12), (0.40, 0.31, 0.18), 0.012, (0.10, 0.12, 0.045)),
         "rock": m_ground((0.30, 0.16, 0.09), (0.42, 0.25, 0.15), 0.02),
+        "verge": m_ground((0.26, 0.20, 0.10), (0.17, 0.18, 0.06), 0.09, (0.33, 0.26, 0.14)),
+        "cliff": m_ground((0.27, 0.20, 0.14), (0.38, 0.30, 0.22), 0.5, (0.17, 0.13, 0.10), 4.0),
+        "straw": m_leaf((0.22, 0.17, 0.07), (0.42, 0.34, 0.16)),
         "facade": m_facade,
         "stucco": m_object(0.85, var=0.10, scale=1.2),
         "obj": m_object(0.5, var=0),

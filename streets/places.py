@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from streets import plants
 from streets.buildings import block
 from streets.mesh import Build
+from streets.surface import VALLEY, ground
 
 PI = math.pi
 
@@ -197,16 +199,24 @@ def highway(scene):
 
 def desert(scene):
     r, hw = scene.r, scene.hw
-    for _ in range(110):
-        u, s = r.choice((-1, 1)) * (hw + 1.5 + r.expovariate(0.06)), r.uniform(3, 190)
-        k = r.choices(("scrub", "cactus", "bush"), (7, 2, 1))[0]
-        scene.add(
-            f"cactus{r.randrange(3)}" if k == "cactus" else k, u, s, -0.05, r.uniform(0, 6), r.uniform(0.6, 1.3), tag=k
-        )
+    for _ in range(200):
+        u = r.choice((-1, 1)) * (hw + 1.5 + r.expovariate(0.06))
+        kind = r.choices(("scrub", "tuft", "cactus", "bush"), (5, 7, 1.5, 1))[0]
+        if kind == "tuft":
+            tuft(scene, u, r.uniform(3, 90))
+        else:
+            stand(scene, kind, u, r.uniform(3, 190), 0.6, 1.3)
+    rocks(scene, 70, 1.0)
     for k in range(9):
         scene.add("pole", hw + 6, 10 + k * 30, 0, tag="utility pole")
     if r.random() < 0.3:
         rail(scene, -(hw + 0.6), 10, 90)
+
+
+def tuft(scene, u, s):
+    k = scene.r.randrange(3)
+    me = model(scene, f"tuft{k}", lambda: plants.tuft(k))
+    scene.add(me, u, s, ground(scene, u, s) - 0.03, scene.r.uniform(0, 6.28), scene.r.uniform(0.6, 1.4), tag="scrub")
 
 
 def beach(scene):
@@ -220,35 +230,57 @@ def beach(scene):
 
 
 def hillside(scene):
+    """A slope on the right, a valley on the left; trees and scrub on both, houses above and far below."""
     r, hw = scene.r, scene.hw
     rail(scene, -(hw + 0.5), -10, 200)
-    for _ in range(70):
-        right = r.random() < 0.62
-        d = r.expovariate(0.09)
-        u = hw + 1.6 + d if right else -(hw + 4 + d)
-        z = d * 0.33 if right else -0.6 - d * 0.5
-        k = r.choice(("tree", "scrub", "scrub", "bush", "palm"))
-        scene.add(
-            k if k in ("scrub", "bush") else f"{k}{r.randrange(4)}",
-            u,
-            r.uniform(5, 170),
-            z - 0.2,
-            r.uniform(0, 6),
-            r.uniform(0.7, 1.3),
-            tag=k,
-        )
+    for _ in range(110):
+        d = 1.6 + r.expovariate(0.07)
+        u = hw + d if r.random() < 0.6 else -(hw + 2.4 + d)
+        kind = r.choice(("tree", "scrub", "scrub", "scrub", "bush", "palm"))
+        if kind in ("tree", "palm") and d < 4:
+            kind = "scrub"
+        stand(scene, kind, u, r.uniform(5, 170), 0.7, 1.3)
+    rocks(scene, 40, 1.0)
     if r.random() < 0.6:
         for _ in range(6):
-            d = r.uniform(16, 50)
-            scene.add(
-                f"house{r.randrange(5)}",
-                hw + d,
-                r.uniform(30, 160),
-                d * 0.33,
-                -PI / 2,
-                colour=r.choice(PASTEL),
-                tag="house",
-            )
+            u, s = hw + r.uniform(16, 50), r.uniform(30, 160)
+            z = ground(scene, u, s)
+            scene.add(f"house{r.randrange(5)}", u, s, z, -PI / 2, colour=r.choice(PASTEL), tag="house")
+    for _ in range(40):  # a village in the valley
+        x, y = r.uniform(-260, -90), r.uniform(150, 380)
+        z = scene.road.at(y)[2] + VALLEY - 1
+        scene.add(f"house{r.randrange(5)}", world=(x, y, z), rot=r.uniform(0, 6), colour=r.choice(PASTEL), tag="house")
+
+
+def stand(scene, kind, u, s, least, most):
+    """Puts a plant (or what else has numbered variants) on the ground, turned and scaled by chance."""
+    r = scene.r
+    name = f"{kind}{r.randrange(VARIANTS[kind])}" if kind in VARIANTS else kind
+    z = ground(scene, u, s) - 0.08
+    scene.add(name, u, s, z, r.uniform(0, 6.28), r.uniform(least, most), tag=kind)
+
+
+VARIANTS = {"tree": 4, "palm": 4, "cactus": 3}
+
+
+def rocks(scene, count, size):
+    """Boulders beside the road, more of them near it."""
+    r = scene.r
+    for _ in range(count):
+        d = r.expovariate(0.05)
+        u, s = r.choice((-1, 1)) * (scene.hw + 1.5 + d), r.uniform(3, 150)
+        kind = r.randrange(4)
+        me = model(scene, f"rock{kind}", lambda kind=kind: plants.rock(kind))
+        k = size * r.uniform(0.2, 0.7) * (2 if r.random() < 0.12 and d > 5 else 1)
+        turn = r.uniform(0, 6.28)
+        scene.add(me, u, s, ground(scene, u, s) - 0.1 * k, turn, (k, k * r.uniform(0.7, 1.3), k), tag="rock")
+
+
+def model(scene, name, build):
+    """The mesh of that name, built once a process."""
+    if name not in scene.cache:
+        scene.cache[name] = build().mesh(name)
+    return scene.cache[name]
 
 
 def rowlamps(scene, step=28):
@@ -277,30 +309,34 @@ def furniture(scene):
         scene.add("bus stop", e + 1.6, s, 0.14, tag="bus stop")
 
 
+RELIEF = {"downtown": 45, "residential": 70, "highway": 75, "desert": 70, "beach": 60, "hillside": 110}  # m
+
+
 def mountains(scene):
-    """Ring of fractal hills round the scene."""
-    sc, b = scene.sc, Build()
-    rng = np.random.default_rng(sc["seed"])
-    st = sc["setting"]
-    amp = {"downtown": 45, "residential": 70, "highway": 75, "desert": 70, "beach": 60, "hillside": 110}[st]
-    na, nr = 110, 14
-    ang = np.linspace(-1.25, 1.25, na)
-    prof = sum(
-        rng.uniform(0.4, 1) / k**0.9 * np.sin(ang * k * 2.3 + rng.uniform(0, 6.28)) for k in (1, 2, 3, 5, 8, 13, 21)
+    """Ring of fractal hills round the scene, 330 to 850 m away."""
+    setting, b = scene.sc["setting"], Build()
+    rng = np.random.default_rng(scene.sc["seed"])
+    columns, rings = 110, 14
+    angles = np.linspace(-1.35, 1.35, columns)
+    profile = sum(
+        rng.uniform(0.4, 1) / k**0.9 * np.sin(angles * k * 2.3 + rng.uniform(0, 6.28)) for k in (1, 2, 3, 5, 8, 13, 21)
     )
-    if st == "beach":
-        prof = prof + np.interp(ang, [-0.12, 0.15], [-9, 0.5])
-    base = scene.road.at(600)[2]
-    for i in range(nr):
-        t = i / (nr - 1)
-        rad = 330 + 520 * t
-        h = amp * np.clip(t * 1.5, 0, 1) ** 1.2 * np.clip(0.75 + 0.45 * prof, 0, 3)
-        h = h + rng.normal(0, 1, na) * 4.5 * min(t * 3, 1) * (h > 1) + base - 3 - (6 if st == "beach" else 0)
-        b.v += [(rad * math.sin(a), rad * math.cos(a), z) for a, z in zip(ang, h, strict=False)]
-    for i in range(nr - 1):
-        for j in range(na - 1):
-            k = i * na + j
-            b.index((k, k + 1, k + 1 + na, k + na), "rock" if st == "desert" else "hill", None, True)
+    if setting == "beach":  # none where the sea is
+        profile = profile + np.interp(angles, [-0.12, 0.15], [-9, 0.5])
+    x, y, far_height, _ = scene.road.at(400)
+    foot = np.full(columns, far_height - 3 - (6 if setting == "beach" else 0))
+    if setting == "hillside":  # on the left the hills stand in the valley
+        ahead = math.atan2(x, y)
+        foot += np.interp(angles, [ahead - 0.22, ahead - 0.05], [VALLEY, 0])
+    for t in np.linspace(0, 1, rings):
+        radius = 330 + 520 * t
+        height = RELIEF[setting] * np.clip(t * 1.5, 0, 1) ** 1.2 * np.clip(0.75 + 0.45 * profile, 0, 3)
+        height = height + rng.normal(0, 1, columns) * 4.5 * min(t * 3, 1) * (height > 1) + foot
+        b.v += [(radius * math.sin(a), radius * math.cos(a), z) for a, z in zip(angles, height, strict=True)]
+    for i in range(rings - 1):
+        for j in range(columns - 1):
+            k = i * columns + j
+            b.index((k, k + 1, k + 1 + columns, k + columns), "rock" if setting == "desert" else "hill", None, True)
     scene.add(b.mesh("hills"), world=(0, 0, 0), tag="hills")
 
 

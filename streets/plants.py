@@ -14,22 +14,35 @@ PI = math.pi
 
 
 def tree(seed, leaf="leaf"):
+    """A broad crown of many small clumps of leaves on forked boughs; 7 to 9 m high."""
     r = np.random.default_rng(seed)
     b = Build()
-    th, h = r.uniform(2.2, 3.0), r.uniform(6.5, 9)
-    b.cyl((0, 0, -0.3), (0, 0, th), 0.27, 0.2, "bark", 9)
-    pts, nrm = [], []
-    for k in range(9):
-        a, d = r.uniform(0, 2 * PI), r.uniform(0.9, 2.5) * (k > 0)
-        c = np.array([math.cos(a) * d, math.sin(a) * d, r.uniform(th + 1.3, h - 1.0)])
-        b.cyl((0, 0, th * 0.9), tuple(c), 0.11, 0.04, "bark", 6, False)
-        rad = r.uniform(1.2, 1.9)
-        n = r.normal(size=(640, 3))
-        n /= np.linalg.norm(n, axis=1, keepdims=True)
-        pts.append(c + n * rad * r.uniform(0.68, 1.07, (640, 1)) * np.array([1.15, 1.15, 0.8]))
-        nrm.append(n)
-    b.cards(np.concatenate(pts), 0.125, leaf, r, 1.0, np.concatenate(nrm))
+    fork, height = r.uniform(2.2, 3.0), r.uniform(6.8, 9)
+    b.cyl((0, 0, -0.3), (0, 0, fork), 0.27, 0.2, "bark", 9)
+    middle = np.array([0, 0, (fork + 0.6 + height) / 2])
+    reach = np.array([r.uniform(2.4, 3.1), r.uniform(2.4, 3.1), (height - fork - 0.6) / 2])
+    points, normals = [], []
+    for k in range(CLUMPS):
+        way = _sphere(r, 1)[0]
+        way[2] = max(way[2], -0.55)  # flat below
+        clump = middle + way * reach * r.uniform(0.45, 0.82)
+        if k % 3 == 0:
+            b.cyl((0, 0, fork * 0.9), tuple(clump), 0.1, 0.03, "bark", 5, False)
+        out = _sphere(r, LEAVES)
+        size = r.uniform(0.75, 1.25) * np.array([1.1, 1.1, 0.75])
+        points.append(clump + out * size * r.uniform(0.55, 1.1, (LEAVES, 1)))
+        normals.append(out)
+    b.cards(np.concatenate(points), 0.062, leaf, r, 1.5, np.concatenate(normals))
     return b
+
+
+CLUMPS, LEAVES = 26, 430  # of a tree; leaves of one clump
+
+
+def _sphere(rng, n):
+    """n directions, evenly spread."""
+    v = rng.normal(size=(n, 3))
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
 
 
 def palm(seed, fan=True):
@@ -52,7 +65,7 @@ def palm(seed, fan=True):
         d = Vector((math.cos(a), math.sin(a), 0))
         side = Vector((-d.y, d.x, 0))
         pts, z, out = [top.copy()], el, Vector(top)
-        for i in range(5):
+        for _ in range(5):
             out = out + (d * math.cos(z) + Vector((0, 0, math.sin(z)))) * L / 5
             pts.append(out.copy())
             z -= 0.26
@@ -67,7 +80,7 @@ def palm(seed, fan=True):
     return b
 
 
-def bush(seed, mat, size=(1.2, 1.2, 0.9), n=420, leaf=0.11):
+def bush(seed, mat, size=(1.2, 1.2, 0.9), n=1100, leaf=0.065):
     r = np.random.default_rng(seed)
     v = r.normal(size=(n, 3))
     v[:, 2] = np.abs(v[:, 2])
@@ -91,7 +104,7 @@ def hedge(seed, L=4.0, D=1.0, Hh=1.3, mat="hedge"):
                 p[:, i] = (Hh if i == 2 else nor[i] * (D, L)[i] / 2) + r.normal(0, 0.035, n)
         pts.append(p)
         nrm.append(np.tile(nor, (n, 1)))
-    b.cards(np.concatenate(pts), 0.075, mat, r, 1, np.concatenate(nrm))
+    b.cards(np.concatenate(pts), 0.055, mat, r, 1.4, np.concatenate(nrm))
     return b
 
 
@@ -106,4 +119,37 @@ def cactus(seed):
         b.cyl((0, 0, z), (s * 0.75, 0, z + 0.2), 0.15, 0.17, "cactus", 8)
         b.cyl((s * 0.75, 0, z + 0.1), (s * 0.78, 0, z + up), 0.17, 0.15, "cactus", 8)
         b.ball((s * 0.78, 0, z + up), 0.15, "cactus", 8)
+    return b
+
+
+def tuft(seed):
+    """Dry grass: blades that lean outwards, 0.3 to 0.6 m."""
+    r = random.Random(seed)
+    b = Build()
+    for _ in range(60):
+        a, lean, high = r.uniform(0, 2 * PI), r.uniform(0.05, 0.4), r.uniform(0.3, 0.6)
+        x, y = r.gauss(0, 0.09), r.gauss(0, 0.09)
+        dx, dy = math.cos(a), math.sin(a)
+        foot = [(x - dy * 0.02, y + dx * 0.02, 0), (x + dy * 0.02, y - dx * 0.02, 0)]
+        b.face([*foot, (x + dx * lean, y + dy * lean, high)], "straw")
+    return b
+
+
+def rock(seed):
+    """A boulder about a metre across: a ball with dents, flat-shaded."""
+    r = np.random.default_rng(seed + 70)
+    b = Build()
+    around, up = 9, 5
+    waves = [(_sphere(r, 1)[0] * k, r.uniform(0, 6.28), 0.22 / k**0.6) for k in (2.0, 3.5, 6.0, 9.0)]
+    rings = []
+    for i in range(up):
+        t = PI * (i + 0.5) / up
+        ring = []
+        for j in range(around):
+            a = 2 * PI * j / around
+            way = np.array([math.sin(t) * math.cos(a), math.sin(t) * math.sin(a), -math.cos(t)])
+            size = 1 + sum(high * math.sin(float(way @ turn) + phase) for turn, phase, high in waves)
+            ring.append(tuple(way * size * np.array([1, 0.85, 0.7])))
+        rings.append(ring)
+    b.loft(rings, "cliff", smooth=False)
     return b
