@@ -6,31 +6,42 @@ import math
 
 import numpy as np
 
+Point = tuple[float, float, float]
+
+BEHIND, LENGTH = 40, 700  # m of road behind the camera and before it
+BEND = (25, 160)  # m of arc length between which the road turns
+CLIMB = (22, 152)  # and between which it rises or falls
+
 
 class Road:
-    """Road frame: P(u, s, z) maps lateral offset / arc length / height to world metres."""
+    """The frame of a road: P(u, s, z) maps lateral offset, arc length and height above the road to world metres.
 
-    def __init__(self, curve, hill):
-        s = np.arange(-40, 701.0)
-        th = np.cumsum(np.where((s > 25) & (s < 160), curve, 0))
-        self.x, self.y, self.th = np.cumsum(np.sin(th)), np.cumsum(np.cos(th)), th
-        self.x -= self.x[40]
-        self.y -= self.y[40]
-        t = np.clip((s - 22) / 130, 0, 1)
+    `curve` is in radians a metre, positive to the right; `hill` is how much higher the far end lies, in metres.
+    """
+
+    def __init__(self, curve: float, hill: float) -> None:
+        s = np.arange(-BEHIND, LENGTH + 1.0)
+        self.th = np.cumsum(np.where((s > BEND[0]) & (s < BEND[1]), curve, 0))
+        self.x, self.y = np.cumsum(np.sin(self.th)), np.cumsum(np.cos(self.th))
+        self.x -= self.x[BEHIND]
+        self.y -= self.y[BEHIND]
+        t = np.clip((s - CLIMB[0]) / (CLIMB[1] - CLIMB[0]), 0, 1)
         self.z = hill * t * t * (3 - 2 * t)
 
-    def at(self, s):
-        f = min(max(s + 40, 0), 738.9)
+    def at(self, s: float) -> list[float]:
+        """x, y, height (m) and heading (rad, clockwise from +y) of the middle of the road at arc length s."""
+        f = min(max(s + BEHIND, 0), BEHIND + LENGTH - 1.1)
         i = int(f)
         k = f - i
-        return [a[i] * (1 - k) + a[i + 1] * k for a in (self.x, self.y, self.z, self.th)]
+        return [float(a[i] * (1 - k) + a[i + 1] * k) for a in (self.x, self.y, self.z, self.th)]
 
-    def P(self, u, s, z=0.0):
-        x, y, h, th = self.at(s)
-        return (x + u * math.cos(th), y - u * math.sin(th), h + z)
+    def P(self, u: float, s: float, z: float = 0.0) -> Point:
+        x, y, height, heading = self.at(s)
+        return (x + u * math.cos(heading), y - u * math.sin(heading), height + z)
 
 
-def rows(s0, s1, fine=3.0):
+def rows(s0: float, s1: float, fine: float = 3.0) -> list[float]:
+    """Stations from s0 to s1, every `fine` metres as far as 160 m and six times as far apart beyond."""
     s, out = s0, []
     while s < s1 - 0.01:
         out.append(s)
