@@ -64,6 +64,47 @@ def m_object(rough, metal=0.0, coat=0.0, var=0.12, scale=2.0):
     return fn
 
 
+# one entry per kind of person, dark to fair: skin and hair go together, trousers do not
+SKINS = (
+    (0.085, 0.042, 0.024),
+    (0.19, 0.095, 0.05),
+    (0.36, 0.20, 0.12),
+    (0.50, 0.29, 0.19),
+    (0.56, 0.35, 0.25),
+    (0.56, 0.36, 0.27),
+)
+HAIRS = (
+    (0.012, 0.010, 0.009),
+    (0.014, 0.010, 0.008),
+    (0.03, 0.018, 0.011),
+    (0.08, 0.04, 0.02),
+    (0.36, 0.22, 0.08),
+    (0.30, 0.29, 0.28),
+)
+TROUSERS = (
+    (0.03, 0.045, 0.10),
+    (0.020, 0.020, 0.022),
+    (0.28, 0.22, 0.14),
+    (0.06, 0.10, 0.20),
+    (0.12, 0.12, 0.125),
+    (0.07, 0.08, 0.045),
+)
+
+
+def by_place(palette, rough, salt=0.0):
+    """One of the colours, by where the object stands: one mesh is many people, and the seed decides who."""
+
+    def fn(n):
+        where = n("ShaderNodeVectorMath", {0: n("ShaderNodeObjectInfo"), 1: (salt, salt, salt)}, operation="ADD")
+        share = n("ShaderNodeTexWhiteNoise", {0: where})
+        colour = rgb(*palette[0])
+        for i, other in enumerate(palette[1:], 1):
+            colour = n.mix(n.math("GREATER_THAN", share, i / len(palette)), colour, rgb(*other))
+        return n.principled(Base_Color=colour, Roughness=rough)
+
+    return fn
+
+
 def m_asphalt(n):
     uv = n.coord(2)
     xy = n("ShaderNodeSeparateXYZ", {0: uv})
@@ -158,39 +199,78 @@ def m_leaf(dark, light, trans=0.25):
 
 
 def m_facade(n):
-    """Window grid from UV in metres; wall = Object.color; windows light up at night."""
-    xy = n("ShaderNodeSeparateXYZ", {0: n.coord(2)})
-    u, v = xy, xy.node.outputs[1]
-    info = n("ShaderNodeObjectInfo", out=5)
+    """Windows over shops; wall = Object.color; lit at night.
+
+    UV counts windows across and metres up (see buildings.py); the alpha of the object's colour is the style:
+    it decides how high storeys are (buildings.storey_height) and whether windows are single, ribbons or all glass.
+    """
+    u = n("ShaderNodeSeparateXYZ", {0: n.coord(2)})
+    v = u.node.outputs[1]
     wall = n("ShaderNodeObjectInfo", out=1)
-    pw = n.math("ADD", 2.2, n.math("MULTIPLY", info, 2.0))
-    cu, cv = n.math("DIVIDE", u, pw), n.math("DIVIDE", n.math("SUBTRACT", v, 4.4), 3.4)
-    fu, fv = n.math("FRACT", cu), n.math("FRACT", cv)
-    ru = n.math("ADD", 0.18, n.math("MULTIPLY", n.math("FRACT", n.math("MULTIPLY", info, 7)), 0.14))
-    wu = n.math("LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", fu, 0.5)), n.math("ADD", ru, 0.1))
-    wv = n.math("LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", fv, 0.52)), ru)
-    up = n.math("GREATER_THAN", v, 4.4)
-    win = n.math("MULTIPLY", n.math("MULTIPLY", wu, wv), up)
-    su = n.math(
-        "LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", n.math("FRACT", n.math("DIVIDE", u, 5.5)), 0.5)), 0.41
+    style = wall.node.outputs["Alpha"]
+
+    def share(k):  # another number from 0 to 1 for each style
+        return n.math("FRACT", n.math("MULTIPLY", style, k))
+
+    def within(value, middle, half):
+        return n.math("LESS_THAN", n.math("ABSOLUTE", n.math("SUBTRACT", value, middle)), half)
+
+    def both(*masks):
+        out = masks[0]
+        for mask in masks[1:]:
+            out = n.math("MULTIPLY", out, mask)
+        return out
+
+    storey = n.math("ADD", 3.1, n.math("MULTIPLY", share(13), 0.9))
+    across, up = n.math("FRACT", u), n.math("DIVIDE", n.math("SUBTRACT", v, 4.4), storey)
+    cell = n("ShaderNodeCombineXYZ", {0: n.math("FLOOR", u), 1: n.math("FLOOR", up), 2: style})
+    chance = n("ShaderNodeTexWhiteNoise", {0: cell}, out=0)
+    high = n.math("FRACT", up)
+    upper = n.math("GREATER_THAN", v, 4.4)
+    ribbon, tower = n.math("LESS_THAN", share(5.3), 0.18), n.math("GREATER_THAN", share(5.3), 0.76)
+    half_u = n.math("ADD", 0.24, n.math("MULTIPLY", share(7), 0.14))
+    half_u = n.math("ADD", n.math("ADD", half_u, n.math("MULTIPLY", ribbon, 0.4)), n.math("MULTIPLY", tower, 0.16))
+    half_v = n.math("ADD", 0.24, n.math("MULTIPLY", share(11), 0.08))
+    half_v = n.math("ADD", half_v, n.math("MULTIPLY", tower, 0.15))
+    opening = both(within(across, 0.5, half_u), within(high, 0.5, half_v), upper)
+    frame = n.math("MAXIMUM", within(across, 0.5, 0.018), within(high, 0.6, 0.012))
+    inner = both(
+        within(across, 0.5, n.math("SUBTRACT", half_u, 0.03)), within(high, 0.5, n.math("SUBTRACT", half_v, 0.025))
     )
-    shop = n.math("MULTIPLY", su, n.math("MULTIPLY", n.math("LESS_THAN", v, 3.3), n.math("GREATER_THAN", v, 0.6)))
-    mask = n.math("MAXIMUM", win, shop)
-    cell = n("ShaderNodeCombineXYZ", {0: n.math("FLOOR", cu), 1: n.math("FLOOR", cv), 2: info})
-    rnd = n("ShaderNodeTexWhiteNoise", {0: cell}, out=0)
-    lit = n.math("MAXIMUM", n.math("GREATER_THAN", rnd, 0.62), shop)
-    grime = n.noise(n.coord(2), 0.35, 5)
+    window = both(opening, inner, n.math("SUBTRACT", 1.0, frame))
+    sill = both(within(across, 0.5, n.math("ADD", half_u, 0.04)), within(high, n.math("SUBTRACT", 0.47, half_v), 0.03))
+    bay = n.math("FRACT", n.math("MULTIPLY", u, 0.5))
+    pane = n.math("GREATER_THAN", n.math("FRACT", n.math("MULTIPLY", bay, 4)), 0.05)
+    shop = both(within(bay, 0.5, 0.41), within(v, 1.75, 1.3))
+    shop_glass = n.math("MULTIPLY", shop, pane)
+    grime = n.noise(n.coord(3), 0.35, 4)
     wall = n.mix(n.math("MULTIPLY", n.step(grime, 0.4, 0.8), 0.35), wall, rgb(0.10, 0.09, 0.08))
-    ledge = n.math("GREATER_THAN", n.math("FRACT", n.math("DIVIDE", v, 3.4)), 0.94)
-    wall = n.mix(n.math("MULTIPLY", ledge, 0.35), wall, rgb(0.05, 0.05, 0.05))
-    glass = n.mix(rnd, rgb(0.015, 0.025, 0.035), rgb(0.06, 0.09, 0.11))
-    warm = n.mix(rnd, rgb(1, 0.62, 0.25), rgb(1, 0.85, 0.6))
-    e = n.math("MULTIPLY", n.math("MULTIPLY", mask, lit), n.math("MULTIPLY", n.night, 0.6))
+    c = n.mix(n.math("MULTIPLY", both(sill, upper), 0.5), wall, rgb(0.55, 0.53, 0.50))
+    frames = n.mix(n.math("GREATER_THAN", share(17), 0.5), rgb(0.05, 0.05, 0.05), rgb(0.55, 0.54, 0.52))
+    c = n.mix(n.math("MAXIMUM", opening, shop), c, frames)
+    glass = n.mix(chance, rgb(0.012, 0.022, 0.032), rgb(0.05, 0.08, 0.10))
+    blind = both(n.math("GREATER_THAN", chance, 0.55), n.math("GREATER_THAN", high, chance))
+    glass = n.mix(n.math("MULTIPLY", blind, 0.7), glass, rgb(0.42, 0.40, 0.36))
+    goods = n.noise(n("ShaderNodeVectorMath", {0: n.coord(2), 1: (3.0, 1.6, 1)}, operation="MULTIPLY"), 1.5, 3)
+    goods = n.math("MULTIPLY", n.step(goods, 0.45, 0.62), n.math("LESS_THAN", v, 1.9))
+    display = n.mix(goods, rgb(0.02, 0.025, 0.03), rgb(0.20, 0.13, 0.08))
+    c = n.mix(window, c, glass)
+    c = n.mix(shop_glass, c, display)
+    lit = n.math("MAXIMUM", n.math("MULTIPLY", window, n.math("GREATER_THAN", chance, 0.62)), shop_glass)
+    shiny = n.math("MAXIMUM", window, shop_glass)
     return n.principled(
-        Base_Color=n.mix(mask, wall, glass),
-        Roughness=n.math("SUBTRACT", 0.8, n.math("MULTIPLY", mask, 0.68)),
-        Emission_Color=warm,
-        Emission_Strength=e,
+        Base_Color=c,
+        Roughness=n.math("SUBTRACT", 0.8, n.math("MULTIPLY", shiny, 0.7)),
+        Emission_Color=n.mix(chance, rgb(1, 0.62, 0.25), rgb(1, 0.85, 0.6)),
+        Emission_Strength=n.math("MULTIPLY", lit, n.math("MULTIPLY", n.night, 0.6)),
+    )
+
+
+def m_shopsign(n):
+    """A board in Object.color, lit from within at night."""
+    c = n("ShaderNodeObjectInfo", out=1)
+    return n.principled(
+        Base_Color=c, Roughness=0.4, Emission_Color=c, Emission_Strength=n.math("MULTIPLY", n.night, 1.5)
     )
 
 
@@ -229,6 +309,7 @@ def make_materials():
         "cliff": m_ground((0.27, 0.20, 0.14), (0.38, 0.30, 0.22), 0.5, (0.17, 0.13, 0.10), 4.0),
         "straw": m_leaf((0.22, 0.17, 0.07), (0.42, 0.34, 0.16)),
         "facade": m_facade,
+        "shopsign": m_shopsign,
         "stucco": m_object(0.85, var=0.10, scale=1.2),
         "obj": m_object(0.5, var=0),
         "cloth": m_object(0.8, var=0.05),
@@ -264,9 +345,9 @@ def make_materials():
         "cactus": flat((0.10, 0.17, 0.06), 0.8, 0, 0.3, 8),
         "water": m_water,
         "lamp": glow((1, 0.78, 0.45), 0.05, 30.0),
-        "skin": flat((0.45, 0.26, 0.17), 0.6),
-        "hair": flat((0.04, 0.025, 0.018), 0.8),
-        "jeans": flat((0.06, 0.08, 0.14), 0.85, 0, 0.2),
+        "skin": by_place(SKINS, 0.6),
+        "hair": by_place(HAIRS, 0.75),
+        "jeans": by_place(TROUSERS, 0.85, salt=7.3),
         "bulb_red": glow((1, 0.02, 0.01), 6, 14),
         "bulb_amber": glow((1, 0.42, 0.02), 6, 14),
         "bulb_green": glow((0.03, 1, 0.35), 5, 12),
@@ -277,9 +358,22 @@ def make_materials():
         "conc": flat((0.47, 0.45, 0.41), 0.9, 0, 0.22, 2),
         "stripe": flat((0.65, 0.03, 0.03), 0.5),
         "canopy": glow((0.75, 0.78, 0.8), 0, 0.8),
-        "fur": flat((0.30, 0.17, 0.07), 0.9, 0, 0.3),
+        "fur": flat((0.36, 0.19, 0.065), 0.9, 0, 0.25, 6),
         "fire": flat((0.60, 0.04, 0.02), 0.4),
         "whitep": flat((0.75, 0.75, 0.73), 0.4),
         "navy": flat((0.02, 0.05, 0.16), 0.4),
+        "cladding": flat((0.035, 0.035, 0.037), 0.7),
+        "hubcap": flat((0.52, 0.53, 0.55), 0.32, 0.75),
+        "bedliner": flat((0.030, 0.030, 0.032), 0.85, 0, 0.3, 4),
+        "paneclear": flat((0.05, 0.065, 0.075), 0.06),
+        "led": glow((1.0, 0.55, 0.08), 1.6, 4.0),
+        "earth": flat((0.20, 0.125, 0.07), 0.95, 0, 0.45, 5),
+        "shoe": flat((0.05, 0.045, 0.04), 0.6),
+        "leather": flat((0.030, 0.028, 0.028), 0.45),
+        "jersey": flat((0.55, 0.56, 0.58), 0.8, 0, 0.05),
+        "furlight": flat((0.55, 0.36, 0.17), 0.9, 0, 0.2, 6),
+        "furdark": flat((0.16, 0.075, 0.025), 0.9, 0, 0.2, 6),
+        "sail": flat((0.80, 0.79, 0.74), 0.8, 0, 0.06),
+        "hull": flat((0.035, 0.075, 0.20), 0.3),
     }.items():
         material(name, fn)

@@ -7,23 +7,11 @@ import math
 import numpy as np
 
 from streets import plants
-from streets.buildings import block
+from streets.buildings import PASTEL, WALLS, block
 from streets.mesh import Build
 from streets.surface import VALLEY, ground
 
 PI = math.pi
-
-WALLS = (
-    (0.52, 0.47, 0.40),
-    (0.36, 0.20, 0.14),
-    (0.60, 0.55, 0.47),
-    (0.28, 0.28, 0.30),
-    (0.45, 0.33, 0.24),
-    (0.62, 0.60, 0.56),
-    (0.33, 0.36, 0.40),
-    (0.50, 0.40, 0.28),
-)
-PASTEL = ((0.75, 0.55, 0.45), (0.70, 0.68, 0.58), (0.45, 0.62, 0.65), (0.78, 0.70, 0.45), (0.72, 0.48, 0.50))
 
 
 def frontage(scene, sides, lo, hi, walls, setback=0.0):

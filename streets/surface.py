@@ -19,7 +19,13 @@ KERB, PAINT, LETTERS = 0.14, 0.018, 0.02  # m above the carriageway
 EDGE = 160  # m from the middle of the road to where the verge ends and the plain begins
 SHORE = -26  # m: where the sand of a beach reaches the water
 VALLEY = -30.0  # m: how deep the valley beside a hillside road lies
-GROUND = {"desert": "dirt", "hillside": "dirt", "beach": "sand", "highway": "verge"}  # elsewhere grass
+GROUND = {
+    "desert": "dirt",
+    "hillside": "dirt",
+    "beach": "sand",
+    "highway": "verge",
+    "downtown": "walk",
+}  # elsewhere grass
 PLAIN = {"desert": "dirt", "hillside": "hill", "beach": "dirt", "highway": "verge"}
 VERGE_STEPS = (
     0,
