@@ -17,7 +17,7 @@ HAZE_DENSITY = {  # 1/m, (clearest, thickest); 1 / density is the distance at wh
     "rain": (0.0030, 0.0042),
     "fog": (0.014, 0.023),
 }
-HAZY_SKY_DENSITY = (0.0013, 0.0020)  # 1/m, a clear day under high haze
+HAZY_SKY_DENSITY = (0.0011, 0.0015)  # 1/m, a clear day under high haze
 DAY_SKIES = {"blue": 3, "scattered": 5, "hazy": 2}  # kind -> weight
 
 
@@ -28,7 +28,7 @@ def day_sky(sc: Mapping[str, Any]) -> str:
 
 def haze_density(sc: Mapping[str, Any]) -> float:
     """Extinction of the air in 1/m, from the scene's weather, light and seed."""
-    hazy = sc["weather"] == "clear" and sc["light"] != "night" and day_sky(sc) == "hazy"
+    hazy = sc["weather"] == "clear" and sc["light"] in ("noon", "afternoon") and day_sky(sc) == "hazy"
     return _random(sc, "haze").uniform(*(HAZY_SKY_DENSITY if hazy else HAZE_DENSITY[sc["weather"]]))
 
 
