@@ -10,7 +10,7 @@ import ir_measures
 import numpy as np
 import pytest
 from fakes import FakeEncoder
-from ir_measures import RR, Qrel, ScoredDoc, Success, nDCG
+from ir_measures import RR, P, Qrel, ScoredDoc, Success, nDCG
 from pictures import colours, paint, png
 
 import sightline
@@ -48,6 +48,7 @@ def test_metrics_are_those_of_ir_measures(seed: int, graded: bool) -> None:
         Success @ 10: metrics.recall(ranked, relevant, 10),
         RR: metrics.reciprocal_rank(ranked, relevant),
         nDCG @ 10: metrics.ndcg(ranked, relevant, 10),
+        P @ 5: metrics.precision(ranked, relevant, 5),
     }
     theirs = {(one.measure, int(one.query_id)): one.value for one in ir_measures.iter_calc(list(ours), qrels, run)}
     for measure, values in ours.items():
@@ -58,6 +59,7 @@ def test_metrics_of_one_ranking_by_hand() -> None:
     ranked, relevant = [["a", "b", "c"]], [{"b": 2.0, "x": 1.0, "a": 0.0}]
     assert [metrics.recall(ranked, relevant, k)[0] for k in (1, 2)] == [0, 1]
     assert metrics.reciprocal_rank(ranked, relevant)[0] == 0.5
+    assert [metrics.precision(ranked, relevant, k)[0] for k in (1, 2, 5)] == [0, 0.5, 0.2]
     assert metrics.ndcg(ranked, relevant, 10)[0] == pytest.approx((2 / np.log2(3)) / (2 + 1 / np.log2(3)))
 
 
@@ -236,6 +238,34 @@ def test_what_is_not_in_the_collection_counts_as_not_found(photos: Collection) -
     )
 
 
+def test_doubtful_pictures_are_neither_right_nor_wrong(photos: Collection) -> None:
+    alone = photos.evaluate(qrels=[Question("red", {"yellow.png": 1})], channels=["vector"])
+    assert (alone["recall@1"], alone["mrr"]) == (0, 0.5)  # red.png comes first
+    spared = [Question("red", {"yellow.png": 1}, doubtful=frozenset({"red.png", "not here.png"}))]
+    assert photos.evaluate(qrels=spared, channels=["vector"])["mrr"] == 1
+
+
+def test_kinds_have_their_own_means_and_what_is_apart_counts_for_its_kind_alone(photos: Collection) -> None:
+    asked = [
+        Question("red", {"red.png": 1}, kind="colour"),
+        Question("green", {"red.png": 1}, kind="colour"),
+        Question("blue", {"green.png": 1}, kind="count", apart=True),
+    ]
+    run = photos.evaluate(qrels=asked, channels=["vector"]).runs[0]
+    assert (run.n, run.mean("recall@1"), run.mean("precision@5")) == (2, 0.5, 0.2)
+    assert [(kind.name, kind.n, kind.means["recall@1"], kind.apart) for kind in run.kinds] == [
+        ("colour", 2, 0.5, False),
+        ("count", 1, 0, True),
+    ]
+    assert run.to_json()["kinds"]["count"] == pytest.approx({"n": 1, **run.kinds[1].means, "apart": True}, abs=1e-6)
+    assert photos.evaluate(qrels=asked[2:]).n == 1  # nothing else was asked
+
+
+def test_precision_is_measured_with_judgements_only(photos: Collection) -> None:
+    assert "precision@5" not in photos.evaluate().runs[0].values
+    assert "precision@5" in photos.evaluate(qrels=[Question("red", {"red.png": 1})]).runs[0].values
+
+
 def test_a_name_that_two_items_have_is_refused(tmp_path: Path) -> None:
     collection = sightline.open(f"{tmp_path}/tables#a", model=FakeEncoder())
     collection.ingest([Item(f"x:{at}", "same", HeldBytes(png((at, 0, 0)))) for at in (10, 200)])
@@ -255,6 +285,9 @@ def test_a_name_that_two_items_have_is_refused(tmp_path: Path) -> None:
         ("1 0 nothing.png 1\n", SourceError, "none of the judged items is in this collection, e.g. 'nothing.png'"),
         ("1 0 red.png 0\n", SourceError, "no query has a relevant item"),
         ('{"query": "x"}\n', UsageError, "line 1: "),
+        ('{"query": "x", "relevant": ["red.png"], "doubtful": "green.png"}\n', UsageError, '"doubtful" is a list'),
+        ('{"query": "x", "relevant": ["red.png"], "kind": 3}\n', UsageError, '"kind" a word'),
+        ('{"query": "x", "relevant": ["red.png"], "apart": 1}\n', UsageError, '"apart" true or false'),
         ('{"query": "", "relevant": ["red.png"]}\n', UsageError, "line 1: "),
         ('{"query": "x", "relevant": {"red.png": true}}\n{"query\n', UsageError, "line 2: not JSON"),
         ('{"query": "x", "relevant": {"red.png": [1]}}\n', UsageError, "line 1: "),

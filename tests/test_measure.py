@@ -150,6 +150,24 @@ def test_judgements_come_from_a_file_and_the_figure_is_drawn(run: Run, photos: P
     assert (tmp_path / "out" / "eval.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_terminal_shows_precision_by_kind(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        {"query": "red", "relevant": ["red.png"], "doubtful": ["yellow.png"], "kind": "colour"},
+        {"query": "two greens", "relevant": ["green.png"], "kind": "count", "apart": True},
+    ]
+    (tmp_path / "judged.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    monkeypatch.setattr(render, "on_terminal", lambda stream=None: stream is not sys.stderr)
+    ran = run("eval", photos, "--model", "good", "--qrels", "judged.jsonl", "--channels", "vector")
+    shown = [line.split() for line in ran.out.splitlines()]
+    assert ["queries", "1"] in shown
+    assert ["colour", "1", "0.200"] in shown
+    assert ["count", "(apart)", "1", "0.200"] in shown
+    refused = run("eval", photos, "--fail-under", "precision@5=0.1")
+    assert (refused.code, refused.out) == (2, "")
+
+
 def test_unusable_pictures_are_left_out_and_counted(run: Run, photos: Path) -> None:
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     ran = run("eval", photos, "--model", "good")

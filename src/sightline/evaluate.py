@@ -12,7 +12,7 @@ import itertools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +30,8 @@ from sightline.store import Store
 T = TypeVar("T")
 
 METRICS = ("recall@1", "recall@5", "recall@10", "mrr", "ndcg@10")
+JUDGED_METRICS = (*METRICS, "precision@5")
+"""With judgements also this: a caption has one picture, so that more than a fifth could not be reached."""
 WAYS = {"vector": ("vector",), "text": ("text",), "hybrid": ("vector", "text")}
 """What can be compared: the channels of a search, and both of them fused, as a search is by default."""
 DEPTH = 100
@@ -38,9 +40,27 @@ TO_IMAGE, TO_TEXT = "text->image", "image->text"
 _INDEXED = "captions are indexed and every query is one of them: text and hybrid measure the road, not the encoder"
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The means over the questions of one kind; those of a kind that stands apart are in no other number."""
+
+    name: str
+    n: int
+    means: Mapping[str, float]
+    apart: bool
+
+    def to_json(self) -> dict[str, Any]:
+        rounded = {metric: round(mean, 6) for metric, mean in self.means.items()}
+        return {"n": self.n, **rounded, "apart": self.apart}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One way through all questions. `values` holds each metric's value per question (n,), in the order of `asked`."""
+    """One way through all questions. `values` holds each metric's value per question (n,), in the order of `asked`.
+
+    `kinds` holds the means over each kind of question, where the questions have kinds; also of those that stand apart
+    and are not in `asked`.
+    """
 
     model: str
     direction: str
@@ -50,6 +70,7 @@ class Run:
     values: Mapping[str, Values]
     intervals: Mapping[str, tuple[float, float]]
     latency_ms: Mapping[str, float] | None
+    kinds: tuple[Kind, ...] = ()
 
     @property
     def n(self) -> int:
@@ -63,9 +84,10 @@ class Run:
             "direction": self.direction,
             "channel": self.channel,
             "n": self.n,
-            **{metric: round(self.mean(metric), 6) for metric in METRICS},
-            "intervals": {metric: [round(end, 6) for end in self.intervals[metric]] for metric in METRICS},
+            **{metric: round(self.mean(metric), 6) for metric in self.values},
+            "intervals": {metric: [round(end, 6) for end in ends] for metric, ends in self.intervals.items()},
             "latency_ms": None if self.latency_ms is None else dict(self.latency_ms),
+            **({"kinds": {kind.name: kind.to_json() for kind in self.kinds}} if self.kinds else {}),
         }
 
 
@@ -139,7 +161,8 @@ def evaluate(
     items = _items(store)
     questions, notices = _questions(items, qrels, queries)
     drawn = _drawn(questions, limit, seed)
-    runs = [_to_image(store, encoder, drawn, channel, seed) for channel in channels]
+    wanted = METRICS if qrels is None else JUDGED_METRICS
+    runs = [_to_image(store, encoder, drawn, channel, wanted, seed) for channel in channels]
     if qrels is None:
         if "vector" in channels:
             runs.append(_to_text(store, encoder, items, limit, seed))
@@ -166,10 +189,45 @@ def compare(a: Run, b: Run, *, names: tuple[str, str], seed: int = 0) -> list[Co
         raise UsageError(f"{names[0]} and {names[1]} were asked nothing in common")
     groups = [a.groups[at] for at in in_a]
     found = []
-    for metric in METRICS:
+    for metric in a.values:
         one = metrics.compare(a.values[metric][in_a], b.values[metric][in_b], groups=groups, seed=seed)
         found.append(Comparison(*names, metric, one.difference, (one.low, one.high), one.share_above))
     return found
+
+
+def measure_vectors(
+    model: str,
+    ids: Sequence[str],
+    images: Vectors,
+    lines: Sequence[str],
+    texts: Vectors,
+    captions: Sequence[Sequence[int]],
+    *,
+    seed: int = 0,
+) -> tuple[Run, Run]:
+    """Vectors at hand measured as captions are: each line asks for its pictures, then each picture for its lines.
+
+    ids (n,) with images (n, dim) unit vectors, lines (m,) with texts (m, dim); captions[i] are the places in `lines`
+    of picture i's own, every line being somebody's. Queries are grouped by the first picture that has them.
+    """
+    owners: list[list[int]] = [[] for _ in lines]
+    for at, own in enumerate(captions):
+        for line in own:
+            owners[line].append(at)
+    to_image = _measured(
+        model,
+        TO_IMAGE,
+        "vector",
+        lines,
+        [ids[own[0]] for own in owners],
+        _nearest(texts, images),
+        [dict.fromkeys(own, 1.0) for own in owners],
+        None,
+        seed,
+    )
+    relevant = [dict.fromkeys(own, 1.0) for own in captions]
+    to_text = _measured(model, TO_TEXT, "vector", ids, ids, _nearest(images, texts), relevant, None, seed)
+    return to_image, to_text
 
 
 def check_channels(channels: Sequence[str] | None, *, captions: bool) -> list[str]:
@@ -215,7 +273,9 @@ def _drawn(things: Sequence[T], limit: int | None, seed: int) -> list[T]:
     return [things[at] for at in np.sort(drawn)]
 
 
-def _to_image(store: Store, encoder: Encoder, questions: Sequence[Question], channel: str, seed: int) -> Run:
+def _to_image(
+    store: Store, encoder: Encoder, questions: Sequence[Question], channel: str, wanted: Sequence[str], seed: int
+) -> Run:
     """Every question put as a search by words."""
 
     def ask(words: str) -> list[str]:
@@ -227,14 +287,38 @@ def _to_image(store: Store, encoder: Encoder, questions: Sequence[Question], cha
     ranked, seconds = [], []
     for question in questions:
         started = time.perf_counter()
-        ranked.append(ask(question.text))
+        found = ask(question.text)
         seconds.append(time.perf_counter() - started)
+        ranked.append([ident for ident in found if ident not in question.doubtful])
     p50, p95 = np.quantile(seconds, (0.5, 0.95)) * 1000
-    asked = [question.text for question in questions]
-    groups = [question.group or f"question {at}" for at, question in enumerate(questions)]
     latency = {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
-    relevant = [question.relevant for question in questions]
-    return _measured(encoder.name, TO_IMAGE, channel, asked, groups, ranked, relevant, latency, seed)
+    counted = [at for at, question in enumerate(questions) if not question.apart] or list(range(len(questions)))
+    run = _measured(
+        encoder.name,
+        TO_IMAGE,
+        channel,
+        [questions[at].text for at in counted],
+        [questions[at].group or f"question {at}" for at in counted],
+        [ranked[at] for at in counted],
+        [questions[at].relevant for at in counted],
+        latency,
+        seed,
+        wanted,
+    )
+    return replace(run, kinds=_kinds(questions, ranked, wanted))
+
+
+def _kinds(questions: Sequence[Question], ranked: Ranked, wanted: Sequence[str]) -> tuple[Kind, ...]:
+    """The means by kind, in the order in which kinds first appear."""
+    members: dict[tuple[str, bool], list[int]] = {}
+    for at, question in enumerate(questions):
+        if question.kind:
+            members.setdefault((question.kind, question.apart), []).append(at)
+    found = []
+    for (name, apart), own in members.items():
+        values = _values([ranked[at] for at in own], [questions[at].relevant for at in own], wanted)
+        found.append(Kind(name, len(own), {metric: float(one.mean()) for metric, one in values.items()}, apart))
+    return tuple(found)
 
 
 def _to_text(store: Store, encoder: Encoder, items: Sequence[Named], limit: int | None, seed: int) -> Run:
@@ -243,13 +327,21 @@ def _to_text(store: Store, encoder: Encoder, items: Sequence[Named], limit: int 
     places = {line: at for at, line in enumerate(lines)}
     captions = np.concatenate([encoder.encode_text(lines[at : at + 256]) for at in range(0, len(lines), 256)])
     drawn = _drawn([item for item in items if item.captions], limit, seed)
-    ranked: list[list[int]] = []
-    for at in range(0, len(drawn), 256):
-        scores = _vectors(store, drawn[at : at + 256]) @ captions.T  # (256, captions)
-        ranked += np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH].tolist()
+    ranked = [
+        row for at in range(0, len(drawn), 256) for row in _nearest(_vectors(store, drawn[at : at + 256]), captions)
+    ]
     relevant = [{places[line]: 1.0 for line in item.captions} for item in drawn]
     ids = [item.id for item in drawn]
     return _measured(encoder.name, TO_TEXT, "vector", ids, ids, ranked, relevant, None, seed)
+
+
+def _nearest(asked: Vectors, answers: Vectors) -> list[list[int]]:
+    """The rows of `answers` by falling cosine, at most DEPTH, for each row of `asked`."""
+    ranked: list[list[int]] = []
+    for at in range(0, len(asked), 256):
+        scores = asked[at : at + 256] @ answers.T  # (256, answers)
+        ranked += np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH].tolist()
+    return ranked
 
 
 def _vectors(store: Store, items: Sequence[Named]) -> Vectors:
@@ -270,11 +362,22 @@ def _measured(
     relevant: Relevant,
     latency: Mapping[str, float] | None,
     seed: int,
+    wanted: Sequence[str] = METRICS,
 ) -> Run:
-    values = {f"recall@{k}": metrics.recall(ranked, relevant, k) for k in (1, 5, 10)}
-    values |= {"mrr": metrics.reciprocal_rank(ranked, relevant), "ndcg@10": metrics.ndcg(ranked, relevant, 10)}
-    intervals = {metric: metrics.interval(values[metric], groups=groups, seed=seed) for metric in METRICS}
+    values = _values(ranked, relevant, wanted)
+    intervals = {metric: metrics.interval(values[metric], groups=groups, seed=seed) for metric in values}
     return Run(model, direction, channel, tuple(asked), tuple(groups), values, intervals, latency)
+
+
+def _values(ranked: Ranked, relevant: Relevant, wanted: Sequence[str]) -> dict[str, Values]:
+    """Each metric by its name, `name@k` being `name` of the first k."""
+    of_all = {"mrr": metrics.reciprocal_rank}
+    of_first = {"recall": metrics.recall, "ndcg": metrics.ndcg, "precision": metrics.precision}
+    found = {}
+    for metric in wanted:
+        name, _, k = metric.partition("@")
+        found[metric] = of_first[name](ranked, relevant, int(k)) if k else of_all[name](ranked, relevant)
+    return found
 
 
 def _never(ident: str) -> bytes:

@@ -18,11 +18,18 @@ from sightline.errors import CollectionError, SourceError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query with the gain of each relevant item. `group` names what is not independent of it: its picture."""
+    """A query with the gain of each relevant item. `group` names what is not independent of it: its picture.
+
+    `doubtful` items are neither right nor wrong: they are taken out of what is found before it is measured. `kind` says
+    what sort of query it is; one that is `apart` counts for its kind alone.
+    """
 
     text: str
     relevant: Mapping[str, float]
     group: str = ""
+    doubtful: frozenset[str] = frozenset()
+    kind: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class Named:
         return [line.strip() for line in self.text.split("\n") if line.strip()]
 
 
+_BUNDLED = Path(__file__).parent / "data" / "streets" / "streets-queries.jsonl"
 Judgements: TypeAlias = "str | os.PathLike[str] | Iterable[Question]"
 
 
@@ -62,9 +70,10 @@ def from_captions(items: Sequence[Named]) -> list[Question]:
 def read(qrels: str | os.PathLike[str], queries: str | os.PathLike[str] | None = None) -> list[Question]:
     """The questions of a qrels file, items named as the file names them; TREC lines need the file of `queries` too.
 
-    Raises SourceError for a file that cannot be read, UsageError for a line that cannot be meant.
+    `streets` means the bundled questions about the bundled scenes. Raises SourceError for a file that cannot be read,
+    UsageError for a line that cannot be meant.
     """
-    path = Path(qrels).expanduser()
+    path = _BUNDLED if qrels == "streets" else Path(qrels).expanduser()
     if next(_lines(path))[1].lstrip().startswith("{"):
         return list(_judged(path))
     return list(_trec(path, queries))
@@ -80,7 +89,7 @@ def placed(questions: Iterable[Question], items: Sequence[Named]) -> tuple[list[
     places = _Places(items)
     given = list(questions)
     usable = [replace(one, relevant=places.ids(one.relevant)) for one in given]
-    usable = [one for one in usable if one.relevant]
+    usable = [replace(one, doubtful=places.among(one.doubtful)) for one in usable if one.relevant]
     if not usable:
         raise SourceError("no query has a relevant item", hint="a judgement above 0 says relevant")
     if not places.known:
@@ -114,6 +123,11 @@ class _Places:
     def ids(self, relevant: Mapping[str, float]) -> dict[str, float]:
         return {self._id(name): gain for name, gain in relevant.items() if gain > 0}
 
+    def among(self, names: Iterable[str]) -> frozenset[str]:
+        """Those that are here, by id: what is not here cannot be found, so its absence changes nothing."""
+        found = (self._names.get(name, ()) if name not in self._ids else (self._ids[name],) for name in names)
+        return frozenset(ident for idents in found for ident in idents)
+
     def _id(self, name: str) -> str:
         found = [self._ids[name]] if name in self._ids else self._names.get(name, [])
         if len(found) > 1:
@@ -129,7 +143,7 @@ class _Places:
 
 
 def _judged(path: Path) -> Iterator[Question]:
-    """`{"query": words, "relevant": [item, …] or {item: gain}}`, one a line."""
+    """`{"query": words, "relevant": [item, …] or {item: gain}}`, one a line; `doubtful`, `kind`, `apart` if need be."""
     for where, line in _lines(path):
         row = _object(where, line)
         words, relevant = row.get("query"), row.get("relevant")
@@ -137,7 +151,11 @@ def _judged(path: Path) -> Iterator[Question]:
             relevant = dict.fromkeys((str(one) for one in relevant), 1.0)
         if not isinstance(words, str) or not words.strip() or not isinstance(relevant, dict):
             raise UsageError(f'{where}: {{"query": words, "relevant": [item, …]}} was expected')
-        yield Question(words, {name: _gain(where, gain) for name, gain in relevant.items()})
+        doubtful, kind, apart = row.get("doubtful", []), row.get("kind", ""), row.get("apart", False)
+        if not isinstance(doubtful, list) or not isinstance(kind, str) or not isinstance(apart, bool):
+            raise UsageError(f'{where}: "doubtful" is a list of items, "kind" a word, "apart" true or false')
+        gains = {name: _gain(where, gain) for name, gain in relevant.items()}
+        yield Question(words, gains, doubtful=frozenset(map(str, doubtful)), kind=kind, apart=apart)
 
 
 def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterable[Question]:

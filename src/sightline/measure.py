@@ -15,6 +15,8 @@ from sightline.errors import SourceError, UsageError
 from sightline.flags import CollectionFlag, JsonFlag, SaveFlag, check_figure, examples, listed, open_collection
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from sightline.evaluate import Comparison, Evaluation, Run
 
 BELOW = 1  # exit code
@@ -24,6 +26,7 @@ EVAL = examples(
     "sightline eval                                      the collection, its captions as queries",
     "sightline eval streets:test --model pocket          a source, indexed for this alone",
     "sightline eval ~/Pictures --model pocket --model ./my-model --save models.png",
+    "sightline eval streets:test --qrels streets         the bundled scenes by what can be seen in them",
     "sightline eval --qrels judged.jsonl --fail-under recall@10=0.8",
 )
 
@@ -36,7 +39,10 @@ def evaluate(
     ] = None,
     qrels: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="What is relevant: TREC qrels, or JSON lines. [default: captions]"),
+        typer.Option(
+            metavar="FILE|streets",
+            help="What is relevant: TREC qrels, JSON lines, or the bundled streets. [default: captions]",
+        ),
     ] = None,
     queries: Annotated[
         str | None, typer.Option(metavar="FILE", help="The words of TREC qrels: `qid TAB words`.")
@@ -66,7 +72,7 @@ def evaluate(
         raise UsageError(
             "several models are compared on a SOURCE", hint="sightline eval ~/Pictures --model A --model B"
         )
-    least = [_least(one) for one in fail_under or ()]
+    least = [_least(one, judged=qrels is not None) for one in fail_under or ()]
     check_figure(save)
     asked = {**_asked(qrels, queries, channels), "limit": limit, "seed": seed}
     if source:
@@ -102,19 +108,20 @@ def _asked(qrels: str | None, queries: str | None, channels: str | None) -> dict
     }
 
 
-def _least(asked: str) -> tuple[str, float]:
+def _least(asked: str, *, judged: bool) -> tuple[str, float]:
     """METRIC=X, understood before the work is done."""
-    from sightline.evaluate import METRICS
+    from sightline.evaluate import JUDGED_METRICS, METRICS
 
+    known = JUDGED_METRICS if judged else METRICS
     metric, _, number = asked.partition("=")
     try:
         least = float(number)
     except ValueError:
         least = -1.0
-    if metric not in METRICS or not 0 <= least <= 1:
+    if metric not in known or not 0 <= least <= 1:
         raise UsageError(
             f"--fail-under '{asked}' cannot be meant: METRIC=X, with X from 0 to 1, was expected",
-            hint=f"metrics are {', '.join(METRICS)}; for example --fail-under recall@10=0.8",
+            hint=f"metrics are {', '.join(known)}; for example --fail-under recall@10=0.8",
         )
     return metric, least
 
@@ -158,14 +165,12 @@ def _document(done: Sequence[Evaluation], between: Sequence[Comparison]) -> dict
 
 def _show(done: Sequence[Evaluation], between: Sequence[Comparison]) -> None:
     """A table on a terminal; `model direction channel metric value low high n` lines in a pipe."""
-    from sightline.evaluate import METRICS
-
     runs = [run for one in done for run in one.runs]
     if not render.on_terminal():
         lines = [
             (run.model, run.direction, run.channel, metric, *_numbers(run, metric), run.n)
             for run in runs
-            for metric in METRICS
+            for metric in run.values
         ]
         render.rows((), lines)
         return
@@ -177,12 +182,14 @@ def _show(done: Sequence[Evaluation], between: Sequence[Comparison]) -> None:
     for run in runs:
         table.add_column(Text("\n".join(render.plain(line) for line in (run.model, run.direction, run.channel))))
     table.add_row("queries", *(f"{run.n:,}" for run in runs))
-    for metric in METRICS:
+    for metric in runs[0].values:
         table.add_row(metric, *(_cell(run, metric) for run in runs))
     for name in ("p50", "p95"):
         times = (f"{run.latency_ms[name]:.1f} ms" if run.latency_ms else "–" for run in runs)
         table.add_row(f"search {name}", *times)
     render.show(table)
+    if any(run.kinds for run in runs):
+        render.show(_kinds(runs))
     for one in (*between, *(one for each in done for one in each.comparisons)):
         if one.metric in SHOWN:
             low, high = one.interval
@@ -190,6 +197,21 @@ def _show(done: Sequence[Evaluation], between: Sequence[Comparison]) -> None:
                 f"{render.plain(one.b)} − {render.plain(one.a)}  {one.metric} {one.difference:+.3f} "
                 f"({low:+.3f} to {high:+.3f}), above zero in {one.share_above:.1%} of resamples"
             )
+
+
+def _kinds(runs: Sequence[Run]) -> Table:
+    """Precision@5 by kind of query, a column for each run."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("precision@5 of", "queries", *("" for _ in runs)):
+        table.add_column(name, no_wrap=True)
+    for at, kind in enumerate(runs[0].kinds):
+        apart = " (apart)" if kind.apart else ""
+        cells = (f"{run.kinds[at].means['precision@5']:.3f}" for run in runs)
+        table.add_row(Text(f"{render.plain(kind.name)}{apart}"), f"{kind.n:,}", *cells)
+    return table
 
 
 def _numbers(run: Run, metric: str) -> tuple[str, ...]:
@@ -203,13 +225,12 @@ def _cell(run: Run, metric: str) -> str:
 
 def _draw(done: Sequence[Evaluation], path: str) -> Path:
     from sightline import charts
-    from sightline.evaluate import METRICS
 
     runs = [run for one in done for run in one.runs]
     series = [
         charts.Bars(
             f"{f'{run.model} ' if len(done) > 1 else ''}{run.direction} {run.channel}",
-            {metric: run.mean(metric) for metric in METRICS},
+            {metric: run.mean(metric) for metric in run.values},
             run.intervals,
         )
         for run in runs

@@ -33,6 +33,14 @@ def recall(ranked: Ranked, relevant: Relevant, k: int) -> Values:
     return np.array([_first(ids[:k], gains) > 0 for ids, gains in zip(ranked, relevant, strict=True)], np.float64)
 
 
+def precision(ranked: Ranked, relevant: Relevant, k: int) -> Values:
+    """Precision@k: the share of the first k that is relevant; a shorter ranking has nothing in its last places."""
+    return np.array(
+        [sum(gains.get(ident, 0) > 0 for ident in ids[:k]) / k for ids, gains in zip(ranked, relevant, strict=True)],
+        np.float64,
+    )
+
+
 def reciprocal_rank(ranked: Ranked, relevant: Relevant) -> Values:
     """1 / rank of the first relevant item, 0 where none is in the ranking; the mean is the MRR."""
     ranks = [_first(ids, gains) for ids, gains in zip(ranked, relevant, strict=True)]
