@@ -179,8 +179,10 @@ def sample(seed: int) -> dict[str, Any]:
     people = _people(rng, seed, setting, governed)
     if "dog" in extras and not people and rng.random() < 0.7:
         people = [{"act": "walking", "colour": rng.choice(list(COLOURS)), "featured": True}]  # its master
+    vehicles = _vehicles(rng, seed, setting, governed == "red")
     lanes = rng.randint(*place["lanes"])
     to_see_at_the_kerb = bool(people) or any(extra in ("dog", "fire hydrant", "bus stop") for extra in extras)
+    to_see_on_the_left = any(vehicle["featured"] and vehicle["role"] == "oncoming" for vehicle in vehicles)
     signal = governed in ("red", "amber", "green")
     return {
         "seed": seed,
@@ -197,10 +199,10 @@ def sample(seed: int) -> dict[str, Any]:
         "cross": rng.uniform(17, 21) if governed == "red" else rng.uniform(14, 20),  # room for who waits
         "crosswalk": signal or rng.random() < 0.3,
         "arrows": lanes > 1 and rng.random() < 0.5,
-        "lane": lanes - 1 if to_see_at_the_kerb else rng.randrange(lanes),
+        "lane": lanes - 1 if to_see_at_the_kerb else 0 if to_see_on_the_left else rng.randrange(lanes),
         "cam": _camera(rng, extras, to_see_at_the_kerb),
         "lens": rng.uniform(24, 30),  # mm, for a picture of 36 mm
-        "vehicles": _vehicles(rng, seed, setting, bool(place["walk"])),
+        "vehicles": vehicles,
         "people": people,
         "extras": extras,
     }
@@ -255,17 +257,23 @@ def _camera(rng: random.Random, extras: Sequence[str], to_see_at_the_kerb: bool)
     return [max(-0.5, min(0.5, rng.gauss(0, 0.3))), rng.uniform(1.45, 2.5), left, up]
 
 
-def _vehicles(rng: random.Random, seed: int, setting: str, kerb: bool) -> list[dict[str, Any]]:
-    """The first two are featured: dealt, and placed where they are seen well."""
+def _vehicles(rng: random.Random, seed: int, setting: str, red: bool) -> list[dict[str, Any]]:
+    """The first two are featured: dealt, and placed where they are seen well. Before a red light a queue forms."""
+    count = deal(VEHICLE_COUNTS, seed, "vehicles")
+    if red and 0 < count < 4:
+        count += rng.randrange(3)
     out = []
-    for i in range(deal(VEHICLE_COUNTS, seed, "vehicles")):
+    for i in range(count):
         kind, colour = deal(PAINTS, seed, f"paint {i}") if i < 2 else _draw(rng, PAINTS)
         if setting == "highway" and kind == "bicycle":
             kind = "motorcycle"
-        parked = 0.0 if kind in NEVER_PARKED else 3.0 if kerb else 0.6 if setting == "desert" else 0.0
-        oncoming = 1.8 if setting == "highway" else 3.2  # behind the barrier
-        role = _draw(rng, {"away": 5, "oncoming": oncoming, "parked": parked})
-        out.append({"kind": kind, "colour": colour, "role": role, "featured": i < 2})
+        parked = 3.0 if SETTINGS[setting]["walk"] else 0.6 if setting == "desert" else 0.0
+        roles = {
+            "away": 9 if red else 5,
+            "oncoming": 1.8 if setting == "highway" else 3.2,  # there the barrier hides some
+            "parked": 0 if kind in NEVER_PARKED else parked,
+        }
+        out.append({"kind": kind, "colour": colour, "role": _draw(rng, roles), "featured": i < 2})
     return out
 
 

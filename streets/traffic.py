@@ -195,8 +195,9 @@ def _near_end(plan: Plan, u: float, kind: str, featured: bool) -> float:
 def _away(plan: Plan, kind: str, featured: bool) -> tuple[float, float, float, str]:
     """In a lane before us; before a red light in its queue, or already beyond the crossing."""
     rng, half = plan.rng, VEHICLES[kind].half_length
-    lanes = plan.sc["lanes"]
-    u = lanes * LANE - 0.6 if kind == "bicycle" else 1.75 + LANE * rng.randrange(lanes)
+    lanes, ours = plan.sc["lanes"], plan.sc["lane"]
+    lane = rng.choice([lane for lane in range(lanes) if abs(lane - ours) < 2 or not featured])
+    u = lanes * LANE - 0.6 if kind == "bicycle" else 1.75 + LANE * lane
     s = _near_end(plan, u, kind, featured) + half
     if not plan.red:
         return u, s, 0.0, "driving"
@@ -214,7 +215,7 @@ def _oncoming(plan: Plan, kind: str, featured: bool) -> tuple[float, float, floa
     """On the left, mostly in the lane next to the middle; nobody crosses at red."""
     rng, half = plan.rng, VEHICLES[kind].half_length
     lanes = plan.sc["lanes"]
-    lane = min(rng.randrange(lanes), rng.randrange(lanes))
+    lane = 0 if featured and rng.random() < 0.6 else min(rng.randrange(lanes), rng.randrange(lanes))
     u = -(lanes * LANE - 0.6) if kind == "bicycle" else -(1.75 + LANE * lane)
     s = _near_end(plan, u, kind, featured) + half
     if plan.red and not plan.scene.clear(s, half + 1):
@@ -229,7 +230,8 @@ def _parked(plan: Plan, kind: str, featured: bool) -> tuple[float, float, float,
     if not scene.walk:
         u = scene.hw + 1.4
         return u, _near_end(plan, u, kind, featured) + half, 0.0, "parked"
-    side = 1 if rng.random() < 0.65 else -1
+    too_far = featured and plan.camera.x + scene.hw > 12  # to the left kerb
+    side = 1 if rng.random() < 0.65 or too_far else -1
     u = side * (scene.hw - 1.25)
     s = _near_end(plan, u, kind, featured) + half
     if not scene.clear(s, half + 2):
