@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types bench torture clean
+.PHONY: help venv demo test lint types bench torture streets clean
 
 help: ## print the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -47,6 +47,14 @@ bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (minutes; alon
 
 torture: $(VENV)/.dev ## the long kill, load and fuzz series
 	$(BIN)/python -m pytest -m torture $(ARGS)
+
+# The bundled scenes, from nothing: about two hours of two cores, resumable, needs Python 3.11. See streets/README.md
+STREETS := .cache/streets
+streets: ## render the bundled street scenes again and pack them (hours; resumable)
+	@test -x $(STREETS)/venv/bin/python || $(PYTHON) -m venv $(STREETS)/venv
+	@$(STREETS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r streets/requirements.txt
+	$(STREETS)/venv/bin/python -m streets render --seeds 0:1000 --samples 4 --out $(STREETS)/full
+	$(STREETS)/venv/bin/python -m streets pack --scenes $(STREETS)/full --out src/sightline/data/streets
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

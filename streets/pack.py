@@ -1,24 +1,26 @@
-"""Packs rendered scenes into the bundled data set: a folder of pictures and scenes.jsonl -> train and test parquet.
-
-    python streets/pack.py --scenes DIR --out src/sightline/data/streets
+"""A folder of rendered scenes -> the bundled data set: train and test parquet, and scenes.jsonl for whoever trains.
 
 The form is that of Hugging Face image-caption data sets (`image` {bytes, path}, `text`), with more columns behind it.
-The same scenes give the same bytes. Scenes and captions are CC0.
+What is said of a picture is decided here from its record, so that better words need no new render. The same scenes
+give the same bytes. Scenes and captions are CC0.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from streets import farm
+from streets.captions import captions
+from streets.sample import is_test
+from streets.truth import attributes, entities
+
 MAX_BYTES = 20 * 10**6
-TEST_SHARE = 2
-"""Of five consecutive seeds, so many are test: a scene never changes sides when others are added."""
 
 SCHEMA = pa.schema(
     [
@@ -26,51 +28,72 @@ SCHEMA = pa.schema(
         pa.field("text", pa.string()),
         pa.field("captions", pa.list_(pa.string())),
         pa.field("entities", pa.string()),
+        pa.field("attributes", pa.list_(pa.string())),
+        pa.field("doubtful", pa.list_(pa.string())),
         pa.field("scene", pa.string()),
         pa.field("seed", pa.int64()),
     ]
 )
+_STRING = {"dtype": "string", "_type": "Value"}
+_STRINGS = {"feature": _STRING, "_type": "List"}
 FEATURES = {
     "image": {"_type": "Image"},
-    "text": {"dtype": "string", "_type": "Value"},
-    "captions": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
-    "entities": {"dtype": "string", "_type": "Value"},
-    "scene": {"dtype": "string", "_type": "Value"},
+    "text": _STRING,
+    "captions": _STRINGS,
+    "entities": _STRING,
+    "attributes": _STRINGS,
+    "doubtful": _STRINGS,
+    "scene": _STRING,
     "seed": {"dtype": "int64", "_type": "Value"},
 }
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--scenes", type=Path, required=True, help="folder with scenes.jsonl and its pictures")
-    arguments.add_argument("--out", type=Path, required=True, help="folder for train.parquet and test.parquet")
-    given = arguments.parse_args()
-    lines = (given.scenes / "scenes.jsonl").read_text(encoding="utf-8").splitlines()
-    scenes = sorted((json.loads(line) for line in lines if line.strip()), key=lambda scene: scene["scene"]["seed"])
-    given.out.mkdir(parents=True, exist_ok=True)
+def pack(folder: Path, out: Path) -> dict[str, int]:
+    """Writes train.parquet and test.parquet of the scenes in `folder` to `out`; returns the number of scenes of each.
+
+    Raises ValueError for a file over MAX_BYTES, which is left as it is.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    rows = list(described(folder))
+    counts = {}
     for split in ("train", "test"):
-        mine = [scene for scene in scenes if is_test(scene["scene"]["seed"]) == (split == "test")]
-        path = given.out / f"{split}.parquet"
-        pack(mine, given.scenes, path)
-        size = path.stat().st_size
-        print(f"{path}: {len(mine)} scenes, {size / 1e6:.1f} MB")
-        if size > MAX_BYTES:
-            raise SystemExit(
-                f"{path} is larger than {MAX_BYTES / 1e6:.0f} MB: render fewer scenes or lower the quality"
-            )
+        mine = [row for row in rows if is_test(row["seed"]) == (split == "test")]
+        path = out / f"{split}.parquet"
+        _write(mine, folder, path)
+        counts[split] = len(mine)
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"{path} is {path.stat().st_size / 1e6:.1f} MB, over {MAX_BYTES / 1e6:.0f}")
+    return counts
 
 
-def is_test(seed: int) -> bool:
-    return seed % 5 < TEST_SHARE
+def describe(folder: Path) -> int:
+    """Writes `scenes.jsonl` beside the pictures: a line each, file and what `described` says; returns their number."""
+    lines = [json.dumps({"file": farm.picture_of(folder, row["seed"]).name, **row}) for row in described(folder)]
+    (folder / "scenes.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return len(lines)
 
 
-def pack(scenes: list[dict[str, Any]], folder: Path, path: Path) -> None:
+def described(folder: Path) -> Iterator[dict[str, Any]]:
+    """Seed, captions, entities, attributes, doubtful and scene of every record, by seed."""
+    for record in farm.records(folder):
+        true, doubtful = attributes(record)
+        yield {
+            "seed": record["seed"],
+            "captions": captions(record),
+            "entities": entities(record),
+            "attributes": sorted(true),
+            "doubtful": sorted(doubtful),
+            "scene": record["scene"],
+        }
+
+
+def _write(rows: Sequence[Mapping[str, Any]], folder: Path, path: Path) -> None:
     """Writes one split. Row groups of 64 keep a streaming reader's memory at a few MB."""
-    rows = [row(scene, (folder / scene["file"]).read_bytes()) for scene in scenes]
     features = json.dumps({"info": {"features": FEATURES}})
-    table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({"huggingface": features}))
+    table = pa.Table.from_pylist([_row(row, folder) for row in rows], SCHEMA.with_metadata({"huggingface": features}))
     # pictures are packed already: compression would only cost time
-    others = ["text", "captions.list.element", "entities", "scene", "seed"]
+    lists = [f"{name}.list.element" for name in ("captions", "attributes", "doubtful")]
+    others = ["text", *lists, "entities", "scene", "seed"]
     pq.write_table(
         table,
         path,
@@ -81,16 +104,12 @@ def pack(scenes: list[dict[str, Any]], folder: Path, path: Path) -> None:
     )
 
 
-def row(scene: dict[str, Any], picture: bytes) -> dict[str, Any]:
+def _row(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    picture = farm.picture_of(folder, row["seed"])
     return {
-        "image": {"bytes": picture, "path": f"{scene['scene']['seed']}.jpg"},
-        "text": scene["captions"][0] if scene["captions"] else "",
-        "captions": scene["captions"],
-        "entities": json.dumps(scene["entities"], sort_keys=True),
-        "scene": json.dumps(scene["scene"], sort_keys=True),
-        "seed": scene["scene"]["seed"],
+        **row,
+        "image": {"bytes": picture.read_bytes(), "path": picture.name},
+        "text": row["captions"][0],
+        "entities": json.dumps(row["entities"], sort_keys=True),
+        "scene": json.dumps(row["scene"], sort_keys=True),
     }
-
-
-if __name__ == "__main__":
-    main()
