@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streets import craft, figures, furniture, plants
+from streets import craft, figures, furniture, plants, two_wheelers, vehicles
 from streets.buildings import house
 from streets.mesh import Build
-from streets.vehicles import SEDAN, SPORT, SUV, bus, car, pickup, police_extra, taxi, truck, two_wheeler, van
 
 MODELS: dict[str, Callable[[], Build]] = {
-    "car": lambda: car(SEDAN),
-    "sports car": lambda: car(SPORT),
-    "suv": lambda: car(SUV),
-    "pickup truck": pickup,
-    "truck": lambda: truck("box"),
-    "dump truck": lambda: truck("dump"),
-    "bus": bus,
-    "van": van,
-    "motorcycle": lambda: two_wheeler(True),
-    "taxi": taxi,
-    "police car": lambda: car(SEDAN, extra=police_extra),
-    "ambulance": lambda: van("car", "ambulance"),
-    "bicycle": lambda: two_wheeler(False),
+    "car": lambda: vehicles.car(vehicles.SEDAN),
+    "sports car": vehicles.sports_car,
+    "suv": vehicles.suv,
+    "pickup truck": vehicles.pickup,
+    "truck": vehicles.box_truck,
+    "dump truck": vehicles.dump_truck,
+    "bus": vehicles.bus,
+    "van": vehicles.van,
+    "motorcycle": two_wheelers.motorcycle,
+    "taxi": vehicles.taxi,
+    "police car": vehicles.police_car,
+    "ambulance": vehicles.ambulance,
+    "bicycle": two_wheelers.bicycle,
     "stop sign": furniture.stop_sign,
     "street lamp": furniture.street_lamp,
     **{f"light {c}": (lambda c=c: furniture.traffic_light(c)) for c in ("red", "amber", "green")},
@@ -41,5 +40,5 @@ MODELS: dict[str, Callable[[], Build]] = {
     "bush": lambda: plants.bush(1, "hedge"),
     "flower": lambda: plants.bush(2, "flower", (0.9, 0.9, 0.8)),
     "scrub": lambda: plants.bush(3, "leaf2", (0.8, 0.8, 0.5), 200, 0.1),
-    **{f"person{i}": (lambda s=s: figures.person(s)) for i, s in enumerate((0.0, 0.28, 0.36))},
+    **{f"person{i}": (lambda i=i: figures.person(i)) for i in range(len(figures.LOOKS))},  # 0, 3, 6 stand
 }
