@@ -1,0 +1,441 @@
+"""What a person would say is visible in a picture, judged from the evidence in its record. Knows no Blender.
+
+Everything is one of three: clear (a person who looks for two seconds names it), doubtful (some would, or would after a
+hint), or not visible. Captions and right answers come from what is clear; a picture in which something is doubtful is
+left out where that is asked for. The rules lean to precision: to name what cannot be found is the worst fault.
+
+    entities(record)    what is clear, largest first: dicts of tag, kind, box, pixels and, where they can be told,
+                        colour, action, facing, vehicle
+    doubtful(record)    the same for what is doubtful
+    attributes(record)  (true, doubtful): sets of strings, disjoint; what is in neither is false of the picture
+
+The vocabulary of attributes:
+
+- objects: `car`, `sports car`, `suv`, `taxi`, `police car`, `van`, `ambulance`, `bus`, `truck`, `dump truck`,
+  `pickup truck`, `motorcycle`, `bicycle`, `person`, `dog`, `boat`, `helicopter`, `plane`, `stop sign`, `traffic light`,
+  `fire hydrant`, `bus stop`, `highway sign`, `street lamp`, `utility pole`, `crosswalk`;
+- groups: `vehicle` (all but bicycles), `any car`, `any truck`, `any bike` (see GROUPS);
+- colour and object or group: `red car`, `red any car`, `red vehicle`, `yellow traffic light` (amber is called yellow),
+  `blue person` (the shirt);
+- action: `person walking` | `standing` | `crossing`, `car parked` | `driving` | `stopped`, also with groups;
+- direction of what drives or has stopped: `bus oncoming`, `bus away`, also with groups;
+- `light:noon` | `afternoon` | `sunset` | `overcast` | `night`, `light:day` for all but night; `weather:clear` |
+  `overcast` | `rain` | `fog`; `setting:downtown` | `residential` | `highway` | `desert` | `beach` | `hillside`;
+- areas: `trees`, `palm trees`, `hedges`, `bushes`, `flowers`, `cacti`, `rocks`, `ocean`, `mountains`, `houses`,
+  `buildings`, `tall buildings`, `walls`, `guardrail`, `concrete barrier`;
+- counts: `no vehicles`, `no people`, and `1` to `4` of `vehicle(s)`, `people` (`1 person`), and of every kind of object
+  and group in COUNTED (`2 any cars`, `3 buses`): exactly so many.
+
+Thresholds were set by eye on pictures of 480x270 in all lights and weathers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, HEIGHT = 480, 270  # of sample.py; masks count pixels at this size
+CLEAR, DOUBTFUL = "clear", "doubtful"
+
+ANY_CAR = {"car", "sports car", "suv", "taxi", "police car"}
+GROUPS = {
+    "any car": ANY_CAR,
+    "any truck": {"truck", "dump truck", "pickup truck"},
+    "any bike": {"motorcycle", "bicycle"},
+    "vehicle": ANY_CAR | {"truck", "dump truck", "pickup truck", "van", "ambulance", "bus", "motorcycle"},
+}
+COUNTED = ("vehicle", "any car", "any truck", "any bike", "car", "bus", "taxi", "truck", "van", "motorcycle", "person")
+PLURALS = {"person": "people", "bus": "buses"}
+RIDDEN = {"motorcycle", "bicycle"}
+
+MISTAKEN = {  # kind -> what some would call it
+    "car": {"sports car"},
+    "sports car": {"car"},
+    "suv": {"car", "van"},
+    "taxi": {"car"},
+    "police car": {"car"},
+    "pickup truck": {"truck", "any car", "car", "suv"},
+    "dump truck": {"truck"},
+    "van": {"any truck", "truck", "bus", "suv"},
+    "ambulance": {"van", "any truck", "truck"},
+    "bus": {"van"},
+    "motorcycle": {"bicycle"},
+    "bicycle": {"motorcycle"},
+}
+KIND_PIXELS = {  # from here on a vehicle's kind can be told by day; smaller ones are just vehicles
+    "car": 250, "taxi": 250, "police car": 450, "sports car": 800, "suv": 900, "van": 500, "ambulance": 900,
+    "bus": 400, "truck": 500, "dump truck": 900, "pickup truck": 1000, "motorcycle": 180, "bicycle": 250,
+}  # fmt: skip
+PICKUP_FROM_BEHIND = 6000  # px: its bed is behind the tailgate
+LARGE_ENOUGH_FOR_ACTION = {"person": 110}  # px, to tell a stride; vehicles:
+LARGE_ENOUGH_FOR_FACING = 220  # px
+KIND_SHARE = 0.4  # of a vehicle must be seen to tell its kind
+
+COLOUR_WORDS = {"amber": "yellow"}
+COLOURLESS = {"police car", "ambulance"}  # their livery is several colours; an ambulance's is in its name
+COLOUR_PIXELS, COLOUR_SHARE = 40, 0.22  # px of paint, and its share of what is seen
+HUES = {  # degrees in CIELab, least chroma, least lightness
+    "red": (-20, 43, 12, 12),
+    "orange": (43, 70, 12, 20),
+    "yellow": (62, 112, 16, 25),
+    "green": (105, 200, 8, 12),
+    "blue": (245, 305, 18, 22),
+}
+NEAR_COLOURS = {  # colour -> what some would call it
+    "silver": {"gray", "white"},
+    "gray": {"silver", "black"},
+    "white": {"silver"},
+    "black": {"gray"},
+    "orange": {"red", "yellow"},
+    "yellow": {"orange"},
+    "red": {"orange"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What makes a kind of thing clear: pixels seen, share of it seen, strength (see `strength`)."""
+
+    pixels: float
+    share: float
+    strength: float = 220
+
+
+VEHICLE_NEED = Need(120, 0.25)
+NEEDS = {
+    "motorcycle": Need(110, 0.4),
+    "bicycle": Need(110, 0.4),
+    "person": Need(85, 0.45),
+    "dog": Need(100, 0.5, 250),
+    "stop sign": Need(60, 0.3),
+    "fire hydrant": Need(80, 0.5),
+    "bus stop": Need(700, 0.35, 420),
+    "highway sign": Need(600, 0.3),
+    "helicopter": Need(60, 0.5, 150),
+    "plane": Need(90, 0.5, 150),
+    "boat": Need(60, 0.5, 180),
+    "street lamp": Need(150, 0.4, 300),
+    "utility pole": Need(150, 0.4, 300),
+    "crosswalk": Need(400, 0.3, 260),
+}
+LEAST_PIXELS, LEAST_STRENGTH = 10, 35
+"""Below either, nobody sees it."""
+BULB_PIXELS, BULB_DIFFERENCE = 7, 25  # of a traffic light's lit bulbs, and from mast and housing
+RED_FACES = {"stop sign", "fire hydrant"}
+RED_FACE = 8.0  # CIELab a: the red of these must show
+
+
+@dataclass(frozen=True, slots=True)
+class AreaNeed:
+    classes: tuple[str, ...]
+    clear: float
+    """Share of the picture."""
+    doubtful: float
+    contrast: float = 6
+
+
+AREAS = {
+    "trees": AreaNeed(("tree",), 0.02, 0.002),
+    "palm trees": AreaNeed(("palm",), 0.008, 0.001),
+    "hedges": AreaNeed(("hedge",), 0.02, 0.003),
+    "bushes": AreaNeed(("bush", "scrub"), 0.015, 0.001),
+    "flowers": AreaNeed(("flower",), 0.006, 0.001, 10),
+    "cacti": AreaNeed(("cactus",), 0.004, 0.0001),
+    "rocks": AreaNeed(("rock",), 0.012, 0.0005, 8),
+    "ocean": AreaNeed(("sea",), 0.012, 0.0005),
+    "mountains": AreaNeed(("hills",), 0.02, 0.001, 5),
+    "houses": AreaNeed(("house",), 0.02, 0.001),
+    "buildings": AreaNeed(("building", "tall building"), 0.03, 0.001),
+    "tall buildings": AreaNeed(("tall building",), 0.05, 0.001),
+    "walls": AreaNeed(("wall",), 0.03, 0.001),
+    "guardrail": AreaNeed(("guardrail",), 0.006, 0.0005),
+    "concrete barrier": AreaNeed(("barrier",), 0.025, 0.001),
+}
+AREA_CONFUSIONS = {  # area -> what some would call it
+    "palm trees": {"trees"},
+    "houses": {"buildings"},
+    "hedges": {"bushes", "walls"},
+    "flowers": {"bushes"},
+    "walls": {"hedges"},
+    "cacti": {"bushes"},
+    "guardrail": {"concrete barrier"},
+    "buildings": {"houses", "tall buildings"},
+}
+
+
+def entities(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is clear in the picture, largest first."""
+    return [_entity(thing, record) for thing in _things(record) if verdict(thing) == CLEAR]
+
+
+def doubtful(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a person might or might not see in the picture, largest first."""
+    return [_entity(thing, record) for thing in _things(record) if verdict(thing) == DOUBTFUL]
+
+
+def attributes(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The attributes (see above) that are true of the picture, and those that are doubtful; disjoint."""
+    true: set[str] = set()
+    maybe: set[str] = set()
+    for entity in entities(record):
+        certain, uncertain = _said_of(entity)
+        true |= certain
+        maybe |= uncertain
+    for entity in doubtful(record):
+        for said in _said_of(entity):
+            maybe |= said
+    for certain, uncertain in (_counts(record), areas(record), _circumstances(record)):
+        true |= certain
+        maybe |= uncertain
+    if record["scene"].get("control") == "light":
+        maybe |= {"traffic light"}  # the backs of the near ones are no objects of the evidence
+    return true, maybe - true
+
+
+def areas(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The areas that are clear, and those that are doubtful."""
+    true, maybe = set(), set()
+    for name, need in AREAS.items():
+        found = [record["evidence"]["areas"][c] for c in need.classes if c in record["evidence"]["areas"]]
+        share = sum(area["share"] for area in found)
+        if share < need.doubtful:
+            continue
+        through_haze = sum(area["clear_share"] for area in found) / share
+        contrast = sum(area.get("contrast", 0.0) * area["share"] for area in found) / share
+        if share * through_haze**0.5 >= need.clear and through_haze >= 0.25 and contrast >= need.contrast:
+            true.add(name)
+        elif contrast >= 1.5:
+            maybe.add(name)
+    for name in true | maybe:
+        maybe |= AREA_CONFUSIONS.get(name, set())
+    return true, maybe - true
+
+
+def strength(thing: Mapping[str, Any]) -> float:
+    """How much a thing stands out: its difference from its surroundings and within itself, times its size's root.
+
+    A car of even light in fog is seen by its outline, one at night by its lamps.
+    """
+    return math.hypot(thing.get("edge", 0.0), 0.7 * thing.get("spread", 0.0)) * math.sqrt(thing["pixels"])
+
+
+def verdict(thing: Mapping[str, Any]) -> str | None:
+    """CLEAR, DOUBTFUL, or None for what nobody sees."""
+    if thing["pixels"] < LEAST_PIXELS or strength(thing) < LEAST_STRENGTH:
+        return None
+    if thing["tag"] == "traffic light":
+        return CLEAR if _bulbs_are_clear(thing) else DOUBTFUL
+    need = NEEDS.get(thing["tag"], VEHICLE_NEED)
+    shown = thing["pixels"] / max(thing["whole"], 1.0)
+    # of what is large, a small part is enough
+    share_enough = shown >= need.share or (thing.get("vehicle") and thing["pixels"] >= 2500 and shown >= 0.1)
+    if thing["tag"] in RED_FACES and thing["inside"][1] < RED_FACE:
+        return DOUBTFUL
+    if thing["pixels"] >= need.pixels and share_enough and strength(thing) >= need.strength:
+        return CLEAR
+    return DOUBTFUL
+
+
+def paint_pixels(thing: Mapping[str, Any]) -> float:
+    """Pixels of the part that carries the named colour: paint, shirt or lit bulb."""
+    x0, y0, x1, y1 = thing["box"]
+    return thing["mask"].count("2") / len(thing["mask"]) * (x1 - x0) * (y1 - y0) * WIDTH * HEIGHT
+
+
+def seen_colours(paint: Iterable[float], ring: Iterable[float], transmittance: float = 1.0) -> set[str]:
+    """Names a person would give a paint that looks like `paint` (CIELab) before surroundings like `ring`.
+
+    The blue of shade and the haze are allowed for; the set is empty where no name is safe.
+    """
+    lightness, a, b = paint
+    around = next(iter(ring))
+    chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a))
+    names = {
+        name
+        for name, (low, high, least_chroma, least_lightness) in HUES.items()
+        if (low <= hue <= high or low <= hue + 360 <= high) and chroma >= least_chroma and lightness >= least_lightness
+    }
+    blue_shade = 225 <= hue % 360 <= 300
+    if names or chroma > (17 if blue_shade else 11) or transmittance < 0.75:
+        return names
+    if lightness >= 70 or (lightness >= 34 and lightness >= around + 10):
+        names.add("white")
+    if lightness <= 16 or (lightness <= 32 and lightness <= around - 10):
+        names.add("black")
+    if 22 <= lightness <= 62:
+        names.add("gray")
+    if 33 <= lightness <= 78:
+        names.add("silver")
+    return names
+
+
+def _things(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return sorted(record["evidence"]["objects"], key=lambda thing: (-thing["pixels"], thing["tag"], thing["box"]))
+
+
+def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """One object as a person would describe it. `kind` is what it is, `tag` what can be told of it.
+
+    `colours_maybe` are the colours that some would name and others not.
+    """
+    kind, pixels = thing["tag"], thing["pixels"]
+    hard = _hardness(thing, record)
+    entity: dict[str, Any] = {"tag": kind, "kind": kind, "box": thing["box"], "pixels": round(pixels)}
+    if thing.get("vehicle"):
+        entity["vehicle"] = True
+        if not _kind_can_be_told(thing, hard):
+            entity["tag"] = "car" if kind in ANY_CAR and pixels >= 150 * hard else "vehicle"
+    colour, entity["colours_maybe"] = _colour(thing)
+    if colour:
+        entity["colour"] = colour
+    if "action" in thing and (thing.get("vehicle") or pixels >= LARGE_ENOUGH_FOR_ACTION["person"] * hard):
+        entity["action"] = thing["action"]
+    if "facing" in thing and pixels >= LARGE_ENOUGH_FOR_FACING * hard:
+        entity["facing"] = thing["facing"]
+    return entity
+
+
+def _hardness(thing: Mapping[str, Any], record: Mapping[str, Any]) -> float:
+    """By how much larger a thing has to be than by clear day, to tell what it is and does."""
+    return (1.8 if record["scene"]["light"] == "night" else 1.0) * (1.5 if thing["transmittance"] < 0.75 else 1.0)
+
+
+def _kind_can_be_told(thing: Mapping[str, Any], hard: float) -> bool:
+    least = KIND_PIXELS.get(thing["tag"], 1000)
+    if thing["tag"] == "pickup truck" and thing.get("facing") == "away":
+        least = PICKUP_FROM_BEHIND
+    large = thing["pixels"] >= least * hard
+    return large and (thing["pixels"] / max(thing["whole"], 1.0) >= KIND_SHARE or thing["pixels"] >= 8000)
+
+
+def _colour(thing: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """The colour that can be told, if any, and those that are doubtful."""
+    named = thing.get("colour_name")
+    if not named or thing["tag"] in COLOURLESS:
+        return None, []
+    if thing["tag"] == "traffic light":
+        named = COLOUR_WORDS.get(named, named)
+        if _bulbs_are_clear(thing) and named in _signal_colours(thing["paint"]):
+            return named, []
+        return None, sorted({named, *(_signal_colours(thing["paint"]) if thing.get("paint") else ())})
+    paint, enough = thing.get("paint"), paint_pixels(thing) >= COLOUR_PIXELS
+    seen = seen_colours(paint, thing.get("ring", paint), thing["transmittance"]) if paint else set()
+    some_would_say = {named, *seen, *(near for name in (named, *seen) for near in NEAR_COLOURS.get(name, ()))}
+    if named in seen and enough and paint_pixels(thing) >= COLOUR_SHARE * thing["pixels"]:
+        return named, sorted(some_would_say - {named})
+    return None, sorted(some_would_say)
+
+
+def _signal_colours(paint: Iterable[float]) -> set[str]:
+    """Names for a lit bulb: the tone mapping takes nearly all the colour out of what shines."""
+    _, a, b = paint
+    chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360
+    if (hue <= 55 or hue >= 320) and chroma >= 10:
+        return {"red"}
+    if 120 <= hue <= 215 and chroma >= 5:
+        return {"green"}
+    return {"yellow"} if 55 <= hue <= 115 and chroma >= 12 else set()
+
+
+def _bulbs_are_clear(thing: Mapping[str, Any]) -> bool:
+    if not thing.get("paint"):
+        return False
+    return paint_pixels(thing) >= BULB_PIXELS and math.dist(thing["paint"], thing["inside"]) >= BULB_DIFFERENCE
+
+
+def _said_of(entity: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """What can be said of one entity, taken as seen: what is certain, and what some would say."""
+    kind, tag = entity["kind"], entity["tag"]
+    groups = {group for group, kinds in GROUPS.items() if kind in kinds}
+    certain_names, uncertain_names = {kind} | groups, set(MISTAKEN.get(kind, ()))
+    if tag != kind:  # its kind cannot be told
+        certain_names = {"vehicle"} & groups | ({"any car"} & groups if tag == "car" else set())
+        uncertain_names |= {kind} | (groups - certain_names) | {"any car", "car", "any truck", "van"}
+    sure, unsure = _phrases(entity, certain_names)
+    for phrases in _phrases(entity, uncertain_names - certain_names):
+        unsure |= phrases
+    return sure, unsure
+
+
+def _phrases(entity: Mapping[str, Any], names: set[str]) -> tuple[set[str], set[str]]:
+    """Attributes of an entity under each of `names`: certain ones and doubtful ones."""
+    sure, unsure = set(names), set()
+    for name in names:
+        if "colour" in entity:
+            sure.add(f"{entity['colour']} {name}")
+        unsure |= {f"{colour} {name}" for colour in entity["colours_maybe"]}
+        if "action" in entity:
+            sure.add(f"{name} {entity['action']}")
+        elif entity["kind"] == "person":
+            unsure |= {f"{name} {action}" for action in ("walking", "standing", "crossing")}
+        if entity.get("vehicle"):
+            moving = entity.get("action") != "parked"
+            both = {f"{name} oncoming", f"{name} away"}
+            said = f"{name} {'away' if entity.get('facing') == 'away' else 'oncoming'}"
+            if moving and "facing" in entity:
+                sure.add(said)
+            else:
+                unsure |= {said} if "facing" in entity else both
+            if entity.get("action") in ("stopped", "parked"):
+                unsure |= {f"{name} stopped", f"{name} driving"}  # in a still picture these differ little
+            else:
+                unsure.add(f"{name} stopped")
+    return sure, unsure
+
+
+def _counts(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """Exact numbers, where nothing that would count is doubtful."""
+    seen, unsure = entities(record), doubtful(record)
+    true, maybe = set(), set()
+    for name in COUNTED:
+        certain = sum(name in _said_of(entity)[0] for entity in seen)
+        possible = certain + sum(name in _said_of(entity)[1] for entity in seen)
+        possible += sum(name in _said_of(entity)[0] | _said_of(entity)[1] for entity in unsure)
+        if name == "vehicle":  # some would count a bicycle
+            possible += sum(entity["kind"] == "bicycle" for entity in (*seen, *unsure))
+        if name == "person":  # riders are people, too
+            possible += sum(entity["kind"] in RIDDEN for entity in (*seen, *unsure))
+        said = {how_many(count, name) for count in range(certain, possible + 1)}
+        (true if certain == possible else maybe).update(said - {""})
+    return true, maybe
+
+
+def how_many(count: int, name: str) -> str:
+    """`2 buses`, `1 person`, `no vehicles`; empty where nothing is said."""
+    plural = PLURALS.get(name, f"{name}s")
+    if count == 0:
+        return f"no {plural}" if name in ("vehicle", "person") else ""
+    return f"{count} {name if count == 1 else plural}"
+
+
+def _circumstances(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """Light, weather and setting."""
+    sc = record["scene"]
+    light, weather, setting = sc["light"], sc["weather"], sc["setting"]
+    true, maybe = {f"light:{light}", f"weather:{weather}", f"setting:{setting}"}, set()
+    if light != "night":
+        true.add("light:day")
+    if light in ("noon", "afternoon"):
+        maybe |= {"light:noon", "light:afternoon"}
+    if weather in ("rain", "fog") and light != "night":
+        maybe |= {"weather:overcast", "light:overcast"}
+    if weather == "rain":
+        maybe.add("weather:fog")
+    if light == "sunset" and not sunset_shows(record):
+        true.discard("light:sunset")
+        maybe |= {"light:sunset", "light:afternoon", "light:noon"}
+    if setting == "beach" and "ocean" not in areas(record)[0]:
+        true.discard("setting:beach")
+        maybe |= {"setting:beach", "setting:residential", "setting:downtown"}
+    if setting in ("hillside", "desert"):
+        maybe |= {"setting:desert", "setting:hillside"} - true
+    return true, maybe
+
+
+def sunset_shows(record: Mapping[str, Any]) -> bool:
+    """Whether the picture itself says that the sun is low: a warm sky, or dusk on the ground."""
+    sky = record["evidence"]["areas"].get("sky")
+    warm = bool(sky and sky.get("inside") and sky["inside"][2] >= 5)
+    return warm or record["evidence"]["picture"]["lightness"][1] <= 45
