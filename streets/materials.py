@@ -284,11 +284,14 @@ def winlit(n):
 
 
 def m_water(n):
-    p = n("ShaderNodeVectorMath", {0: n.coord(3), 1: (0.5, 1.0, 1)}, operation="MULTIPLY")
-    b = n("ShaderNodeBump", {"Strength": 0.5, "Distance": 0.5, "Height": n.noise(p, 0.35, 6, 0.6)})
-    foam = n.math("MULTIPLY", n.step(n.noise(p, 0.05, 5), 0.58, 0.66), 0.35)
-    c = n.mix(foam, rgb(0.012, 0.075, 0.11), rgb(0.25, 0.38, 0.42))
-    return n.principled(Base_Color=c, Roughness=0.18, Normal=b)
+    """The sea: swell and ripples, deep blue; what little it mirrors keeps it from the colour of the sky."""
+    p = n("ShaderNodeVectorMath", {0: n.coord(3), 1: (1.0, 0.4, 1)}, operation="MULTIPLY")
+    swell = n.math("ADD", n.noise(p, 0.35, 6, 0.6), n.math("MULTIPLY", n.noise(p, 0.07, 2), 1.5))
+    b = n("ShaderNodeBump", {"Strength": 0.6, "Distance": 0.6, "Height": swell})
+    foam = n.math("MULTIPLY", n.step(n.noise(p, 0.16, 5), 0.62, 0.68), 0.5)
+    c = n.mix(n.noise(p, 0.02, 3), rgb(0.006, 0.06, 0.12), rgb(0.012, 0.12, 0.16))
+    c = n.mix(foam, c, rgb(0.45, 0.55, 0.58))
+    return n.principled(Base_Color=c, Roughness=0.22, Specular_IOR_Level=0.25, Normal=b)
 
 
 def make_materials():
@@ -344,6 +347,8 @@ def make_materials():
         "flower": m_leaf((0.35, 0.03, 0.16), (0.60, 0.12, 0.32)),
         "cactus": flat((0.10, 0.17, 0.06), 0.8, 0, 0.3, 8),
         "water": m_water,
+        "foam": flat((0.78, 0.82, 0.82), 0.7, 0, 0.2, 1.5),
+        "plank": flat((0.30, 0.20, 0.12), 0.85, 0, 0.35, 4),
         "lamp": glow((1, 0.78, 0.45), 0.05, 30.0),
         "skin": by_place(SKINS, 0.6),
         "hair": by_place(HAIRS, 0.75),
@@ -375,5 +380,8 @@ def make_materials():
         "furdark": flat((0.16, 0.075, 0.025), 0.9, 0, 0.2, 6),
         "sail": flat((0.80, 0.79, 0.74), 0.8, 0, 0.06),
         "hull": flat((0.035, 0.075, 0.20), 0.3),
+        "signyellow": glow((0.75, 0.50, 0.03), 0, 0.2),
+        "shelterglass": flat((0.16, 0.20, 0.21), 0.08),
+        "poster": glow((0.55, 0.30, 0.10), 0, 0.8),
     }.items():
         material(name, fn)

@@ -3,221 +3,323 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streets import plants
-from streets.buildings import PASTEL, WALLS, block
+from streets import plants, props
+from streets.buildings import PASTEL, SIGNS, WALLS, HousePlan, block
 from streets.mesh import Build
-from streets.surface import VALLEY, ground
+from streets.surface import SHORE, VALLEY, ground
+
+if TYPE_CHECKING:
+    from streets.scene import Scene
 
 PI = math.pi
+SIDES = (-1, 1)  # left and right of the road
+GARDEN_WALLS = ((0.60, 0.56, 0.48), (0.55, 0.45, 0.35), (0.62, 0.34, 0.19), (0.68, 0.64, 0.58))
+PLACES = ("Palm Bay", "Airport", "Downtown", "Harbor", "North Hills", "Route 9")
+CLOTHS = ((0.6, 0.06, 0.04), (0.04, 0.15, 0.5), (0.8, 0.5, 0.04), (0.05, 0.4, 0.3))
+VARIANTS = {"tree": 4, "palm": 4, "cactus": 3}
 
 
-def frontage(scene, sides, lo, hi, walls, setback=0.0):
+def fill(scene: Scene) -> None:
+    """What the setting of the scene brings with it, and the furniture of its pavements."""
+    FILLS[scene.sc["setting"]](scene)
+    if scene.walk:
+        furniture(scene)
+
+
+def downtown(scene: Scene) -> None:
+    tallest = scene.r.choice((34, 60, 85))
+    frontage(scene, SIDES, 14, tallest, WALLS)
+    plant(scene, ("tree",) if scene.r.random() < 0.6 else ("palm",), 1.3, 12, 0.65, 0.85)
+    for side in SIDES:
+        for _ in range(4):
+            name = scene.r.choice(("bench", "trash can", "trash can", "planter", "planter"))
+            s = scene.r.uniform(6, 60)
+            if scene.clear(s, 2):
+                prop(scene, name, side * (scene.hw + scene.walk - 0.8), s, 0.14, -side * PI / 2)
+
+
+def frontage(
+    scene: Scene, sides: Sequence[int], low: float, high: float, walls: Sequence[Any], setback: float = 0.0
+) -> None:
+    """Rows of buildings along the road and down the crossing road; `low` to `high` metres, some half as high."""
     r = scene.r
-    for sg in sides:
+    for side in sides:
         for s0, s1 in scene.spans(-14, 330, 2.5):
             s = s0
             while s < s1 - 5:
-                w = min(r.uniform(12, 28), s1 - s)
-                d, h = r.uniform(14, 24), r.uniform(lo, hi) * r.choice((0.5, 1, 1))
-                block(
-                    scene,
-                    sg * (scene.hw + scene.walk + setback + d / 2),
-                    s + w / 2,
-                    w,
-                    d,
-                    max(h, 6),
-                    sg,
-                    r.choice(walls),
-                )
-                s += w + (0.05 if r.random() < 0.7 else r.uniform(2, 6))
-    for sg in sides:
+                width, depth = min(r.uniform(12, 28), s1 - s), r.uniform(14, 24)
+                height = max(r.uniform(low, high) * r.choice((0.5, 1, 1)), 6)
+                u = side * (scene.hw + scene.walk + setback + depth / 2)
+                block(scene, u, s + width / 2, width, depth, height, side, r.choice(walls))
+                s += width + (0.05 if r.random() < 0.7 else r.uniform(2, 6))
         if scene.gap:
             for k in range(4):
-                w = r.uniform(14, 20)
-                for s, e in ((scene.gap[0] - 10, -1), (scene.gap[1] + 10, 1)):
-                    block(
-                        scene, sg * (scene.hw + 38 + k * 20), s + e * 2, 20, w, r.uniform(lo, hi), sg, r.choice(walls)
-                    )
+                depth = r.uniform(14, 20)
+                for s in (scene.gap[0] - 12, scene.gap[1] + 12):
+                    u = side * (scene.hw + 38 + k * 20)
+                    block(scene, u, s, 20, depth, r.uniform(low, high), side, r.choice(walls))
 
 
-def downtown(scene):
-    hi = scene.r.choice((34, 60, 85))
-    frontage(scene, (-1, 1), 14, hi, WALLS)
-    plant(scene, ("tree",) if scene.r.random() < 0.6 else ("palm",), 1.3, 12, 0.65, 0.85)
-
-
-def plant(scene, kinds, off, step, prob, scale=1.0, sides=(-1, 1), s0=4, s1=170):
-    for sg in sides:
-        s = s0 + scene.r.uniform(0, step)
-        while s < s1:
-            if scene.r.random() < prob and scene.clear(s, 3):
-                k = scene.r.choice(kinds)
-                scene.add(
-                    f"{k}{scene.r.randrange(3 if k == 'cactus' else 4)}",
-                    sg * (scene.hw + off + scene.r.uniform(-0.2, 0.2)),
-                    s,
-                    0.1,
-                    scene.r.uniform(0, 6.28),
-                    scale * scene.r.uniform(0.8, 1.2),
-                    tag=k,
-                )
-            s += step * scene.r.uniform(0.7, 1.3)
-
-
-def residential(scene):
-    r, e = scene.r, scene.hw + scene.walk
-    for sg in (-1, 1):
+def residential(scene: Scene) -> None:
+    """Plots with a house, a drive and a garden each."""
+    r = scene.r
+    drives = Build()
+    for side in SIDES:
         for s0, s1 in scene.spans(-12, 230, 2):
             s = s0
             while s < s1 - 4:
-                L = min(r.choice((12, 16, 20)), s1 - s)
-                kind = r.choice(("wall", "wallhedge", "hedge", "ivy", "open"))
-                c = r.choice(((0.60, 0.56, 0.48), (0.55, 0.45, 0.35), (0.62, 0.34, 0.19), (0.68, 0.64, 0.58)))
-                h = r.uniform(0.9, 2.3)
-                x = sg * (e + 0.3)
-                if kind != "open":
-                    for k in range(int(L // 4)):
-                        y = s + 2 + k * 4
-                        if kind != "hedge":
-                            b = Build()
-                            b.box((0, 0, -1), (0.3, 4.05, h + 1), "stucco")
-                            b.box((0, 0, h), (0.42, 4.1, 0.1), "stucco")
-                            if k == 0:
-                                b.box((0, -2, -1), (0.6, 0.6, h + 1.3), "stucco")
-                            scene.add(b.mesh("wall"), x, y, 0.12, colour=c, tag="wall")
-                        if kind != "wall":
-                            z = h if kind == "wallhedge" else 0.1
-                            scene.add(
-                                f"hedge{2 if kind == 'ivy' else r.randrange(2)}",
-                                x + sg * 0.55,
-                                y,
-                                z if kind != "ivy" else 0.1,
-                                scale=(1, 1.02, r.uniform(0.8, 1) if kind == "wallhedge" else h / 1.1 + 0.25),
-                                tag="hedge",
-                            )
-                hx = sg * (e + r.uniform(10, 13))
-                scene.add(
-                    f"house{r.randrange(5)}",
-                    hx,
-                    s + L / 2,
-                    0.1,
-                    -sg * PI / 2,
-                    colour=r.choice(PASTEL + WALLS),
-                    tag="house",
-                )
-                if r.random() < 0.75:
-                    scene.add(
-                        f"tree{r.randrange(4)}",
-                        sg * (e + r.uniform(2.5, 6)),
-                        s + r.uniform(1, L),
-                        0.1,
-                        r.uniform(0, 6),
-                        r.uniform(0.8, 1.35),
-                        tag="tree",
-                    )
-                if r.random() < 0.35:
-                    scene.add("flower", sg * (e + 1.4), s + L / 2, h * 0.7, tag="flower")
-                s += L
+                length = min(r.choice((12, 16, 20)), s1 - s)
+                plot(scene, side, s, length, drives)
+                s += length
+    scene.add(drives.mesh("drives"), world=(0, 0, 0), tag="road")
     plant(scene, ("palm", "palm", "tree") if r.random() < 0.6 else ("tree",), 0.9, 13, 0.65)
-
-
-def rail(scene, u, s0, s1):
-    b = Build()
-    for z0, z1 in ((0.45, 0.55), (0.55, 0.65), (0.65, 0.75)):
-        scene.ribbon(b, u + (0.03 if z0 == 0.55 else 0), u + (0 if z0 == 0.55 else 0.03), s0, s1, "galv", z0, z1)
-    for k in range(int((s1 - s0) / 4)):
-        P = scene.road.P(u + math.copysign(0.12, u), s0 + k * 4)
-        b.box((P[0], P[1], P[2] - 0.3), (0.1, 0.1, 1.0), "wood")
-    scene.add(b.mesh("rail"), world=(0, 0, 0), tag="guardrail")
-
-
-def highway(scene):
-    r, hw, b = scene.r, scene.hw, Build()
-    for u in (-0.28, 0.28):
-        scene.ribbon(b, u, u * 0.35, -20, 400, "conc", 0, 0.95)
-    scene.ribbon(b, -0.1, 0.1, -20, 400, "conc", 0.95)
-    for sg in (-1, 1):
-        if r.random() < 0.5:
-            scene.ribbon(b, sg * (hw + 0.2), sg * (hw + 0.2), -20, 400, "conc", 0, 1.0)
-            scene.ribbon(b, sg * (hw + 0.2), sg * (hw + 0.5), -20, 400, "conc", 1.0)
-        else:
-            rail(scene, sg * (hw + 0.3), -20, 300)
-    scene.add(b.mesh("barrier"), world=(0, 0, 0), tag="barrier")
     if r.random() < 0.6:
-        g, W2 = Build(), hw + 1
-        names = r.sample(["Palm Bay", "Airport", "Downtown", "Harbor", "North Hills", "Route 9"], 2)
-        for x in (-W2, W2):
-            g.cyl((x, 0, -1), (x, 0, 7.9), 0.18, mat="galv")
-        for z in (6.6, 7.6):
-            g.cyl((-W2, 0, z), (W2, 0, z), 0.1, mat="galv")
-        for x, t in ((hw * 0.28, names[0]), (hw * 0.74, names[1])):
-            g.box((x, -0.25, 5.7), (hw * 0.42, 0.06, 2.3), "signwhite")
-            g.box((x, -0.28, 5.78), (hw * 0.42 - 0.16, 0.06, 2.14), "signgreen")
-            g.text(t, "signwhite", hw * 0.078, (x, -0.33, 6.85))
-        scene.add(g.mesh("gantry"), 0, r.uniform(28, 60), tag="highway sign")
-    for _ in range(26):
-        k = r.choice(("tree", "tree", "palm", "scrub"))
-        scene.add(
-            k if k == "scrub" else f"{k}{r.randrange(4)}",
-            r.choice((-1, 1)) * (hw + r.uniform(4, 30)),
-            r.uniform(10, 200),
-            0,
-            r.uniform(0, 6),
-            r.uniform(0.8, 1.4),
-            tag="tree" if k == "tree" else k,
-        )
+        power_line(scene, r.choice(SIDES) * (scene.hw + scene.walk - 0.25), 24)
+
+
+def plot(scene: Scene, side: int, s: float, length: float, drives: Build) -> None:
+    r, edge, middle = scene.r, scene.hw + scene.walk, s + length / 2
+    kind, inward = r.randrange(5), r.uniform(10, 13)
+    plan = HousePlan.of(kind)
+    colour = r.choice(PASTEL + WALLS)
+    scene.add(f"house{kind}", side * (edge + inward), middle, 0.1, -side * PI / 2, colour=colour, tag="house")
+    drive = middle - side * plan.garage
+    lo, hi = sorted((side * (edge - 0.02), side * (edge + inward - plan.depth / 2)))
+    scene.ribbon(drives, lo, hi, drive - 1.6, drive + 1.6, "conc", 0.155)
+    border(scene, side, s, length, drive)
+    if r.random() < 0.75:
+        at = s + r.uniform(1, length)
+        if abs(at - drive) > 2.5:
+            stand(scene, "tree", side * (edge + r.uniform(2.5, 6)), at, 0.8, 1.35)
+    for _ in range(r.randrange(3)):
+        stand(scene, "bush", side * (edge + r.uniform(1.5, 5)), s + r.uniform(1, length), 0.5, 0.8)
+    if r.random() < 0.35:
+        scene.add("flower", side * (edge + 1.4), middle, 0.15, tag="flower")
+    if r.random() < 0.3:
+        prop(scene, "mailbox", side * (scene.hw + 0.45), drive + 2.2, 0.14, side * PI / 2)
+    if r.random() < 0.3:
+        paint = r.choice(((0.03, 0.10, 0.05), (0.04, 0.06, 0.16), (0.10, 0.10, 0.10)))
+        prop(scene, "wheeled bin", side * (edge - 0.5), drive - 2.3, 0.14, -side * PI / 2, colour=paint)
+
+
+def border(scene: Scene, side: int, s: float, length: float, drive: float) -> None:
+    """What closes a garden towards the pavement, in pieces of 4 m that leave the drive open."""
+    r, x = scene.r, side * (scene.hw + scene.walk + 0.3)
+    kind = r.choice(("wall", "wall and hedge", "hedge", "ivy", "picket fence", "plank fence", "open"))
+    height, colour = r.uniform(0.9, 2.1), r.choice(GARDEN_WALLS)
+    if kind == "open":
+        return
+    for k in range(int(length // props.FENCE)):
+        at = s + 2 + k * props.FENCE
+        if abs(at - drive) < 3.2:
+            continue
+        if "fence" in kind:
+            scene.add(model(scene, kind, props.PROPS[kind]), x, at, 0.1, 0 if side > 0 else PI, tag="fence")
+        if kind in ("wall", "wall and hedge", "ivy"):
+            wall = Build()
+            wall.box((0, 0, -1), (0.3, 4.05, height + 1), "stucco")
+            wall.box((0, 0, height), (0.42, 4.1, 0.1), "stucco")
+            for end in (-2, 2):
+                wall.box((0, end, -1), (0.5, 0.5, height + 1.25), "stucco")
+            scene.add(wall.mesh("wall"), x, at, 0.12, colour=colour, tag="wall")
+        if kind in ("wall and hedge", "hedge", "ivy"):
+            z = height if kind == "wall and hedge" else 0.1
+            high = r.uniform(0.8, 1) if kind == "wall and hedge" else height / 1.1 + 0.25
+            variant = 2 if kind == "ivy" else r.randrange(2)
+            scene.add(f"hedge{variant}", x + side * 0.55, at, z, scale=(1, 1.02, high), tag="hedge")
+
+
+def highway(scene: Scene) -> None:
+    r, hw = scene.r, scene.hw
+    barriers(scene)
+    if r.random() < 0.6:
+        gantry(scene, r.uniform(28, 60))
     if r.random() < 0.4:
-        for _ in range(14):
-            h = r.uniform(30, 120)
-            block(
-                scene,
-                r.uniform(-160, 160),
-                r.uniform(330, 460),
-                r.uniform(20, 40),
-                r.uniform(20, 40),
-                h,
-                1,
-                r.choice(WALLS),
-            )
+        exit_sign(scene, r.uniform(20, 45))
+    walled = noise_walls(scene)
+    if r.random() < 0.3:
+        overpass(scene, r.uniform(75, 140))
+    for _ in range(80):
+        side, d = r.choice(SIDES), r.uniform(1.5, 34)
+        kind = r.choices(("tree", "palm", "scrub", "bush"), (3, 2, 6, 3))[0]
+        if kind in ("tree", "palm"):
+            d = max(d, 7)
+        if not (side in walled and d < 3.5):
+            stand(scene, kind, side * (hw + d), r.uniform(8, 200), 0.7, 1.3)
+    for side in SIDES:
+        for _ in range(30):
+            if side not in walled:
+                tuft(scene, side * (hw + r.uniform(1, 10)), r.uniform(5, 70))
+    if r.random() < 0.4:
+        for _ in range(14):  # a city far ahead
+            width, depth, height = r.uniform(20, 40), r.uniform(20, 40), r.uniform(30, 120)
+            block(scene, r.uniform(-160, 160), r.uniform(330, 460), width, depth, height, 1, r.choice(WALLS))
     rowlamps(scene, 34)
 
 
-def desert(scene):
+def barriers(scene: Scene) -> None:
+    """Concrete between the directions; concrete or a guardrail at the edges."""
+    b = Build()
+    for u in (-0.28, 0.28):
+        scene.ribbon(b, u, u * 0.35, -20, 400, "conc", 0, 0.95)
+    scene.ribbon(b, -0.1, 0.1, -20, 400, "conc", 0.95)
+    for side in SIDES:
+        near, far = side * (scene.hw + 0.2), side * (scene.hw + 0.5)
+        if scene.r.random() < 0.5:
+            scene.ribbon(b, near, near, -20, 400, "conc", 0, 1.0)
+            scene.ribbon(b, near, far, -20, 400, "conc", 1.0)
+        else:
+            rail(scene, side * (scene.hw + 0.3), -20, 300)
+    scene.add(b.mesh("barrier"), world=(0, 0, 0), tag="barrier")
+
+
+def rail(scene: Scene, u: float, s0: float, s1: float) -> None:
+    """A guardrail of three bent strips on wooden posts."""
+    b = Build()
+    for z0, z1 in ((0.45, 0.55), (0.55, 0.65), (0.65, 0.75)):
+        bent = z0 == 0.55
+        scene.ribbon(b, u + (0.03 if bent else 0), u + (0 if bent else 0.03), s0, s1, "galv", z0, z1)
+    for k in range(int((s1 - s0) / 4)):
+        x, y, z = scene.road.P(u + math.copysign(0.12, u), s0 + k * 4)
+        b.box((x, y, z - 0.3), (0.1, 0.1, 1.0), "wood")
+    scene.add(b.mesh("rail"), world=(0, 0, 0), tag="guardrail")
+
+
+def gantry(scene: Scene, s: float) -> None:
+    """Green signs over our side of the road."""
+    b, reach, hw = Build(), scene.hw + 1, scene.hw
+    for x in (-reach, reach):
+        b.cyl((x, 0, -1), (x, 0, 7.9), 0.18, mat="galv")
+    for z in (6.6, 7.6):
+        b.cyl((-reach, 0, z), (reach, 0, z), 0.1, mat="galv")
+    for x, name in zip((hw * 0.28, hw * 0.74), scene.r.sample(PLACES, 2), strict=True):
+        b.box((x, -0.25, 5.7), (hw * 0.42, 0.06, 2.3), "signwhite")
+        b.box((x, -0.28, 5.78), (hw * 0.42 - 0.16, 0.06, 2.14), "signgreen")
+        b.text(name, "signwhite", hw * 0.078, (x, -0.33, 6.85))
+    scene.add(b.mesh("gantry"), 0, s, tag="highway sign")
+
+
+def exit_sign(scene: Scene, s: float) -> None:
+    b = Build()
+    for x in (-1.0, 1.0):
+        b.cyl((x, 0.1, -1), (x, 0.1, 2.4), 0.07, mat="galv")
+    b.box((0, 0, 2.3), (3.2, 0.06, 2.0), "signwhite")
+    b.box((0, -0.03, 2.37), (3.06, 0.06, 1.86), "signgreen")
+    b.text(f"EXIT {scene.r.randrange(10, 70)}", "signwhite", 0.62, (0, -0.07, 3.75))
+    b.text(scene.r.choice(PLACES), "signwhite", 0.5, (0, -0.07, 2.95))
+    scene.add(b.mesh("exit sign"), scene.hw + 2.4, s, tag="highway sign")
+
+
+def noise_walls(scene: Scene) -> set[int]:
+    """Walls of 4 m beside the road, on none, one or both sides; returns which."""
+    walled = {side for side in SIDES if scene.r.random() < 0.3}
+    for side in sorted(walled):
+        b, u = Build(), side * (scene.hw + 3.5)
+        scene.ribbon(b, u, u, -20, 260, "conc", -0.2, 4.0)
+        scene.ribbon(b, u - 0.15, u + 0.15, -20, 260, "conc", 4.0)
+        for k in range(45):
+            x, y, z = scene.road.P(u - side * 0.1, -15 + k * 6)
+            b.box((x, y, z - 0.5), (0.4, 0.4, 4.7), "conc")
+        scene.add(b.mesh("noise wall"), world=(0, 0, 0), tag="wall")
+    return walled
+
+
+def overpass(scene: Scene, s: float) -> None:
+    """A bridge over the road on two rows of pillars."""
+    b, reach = Build(), scene.hw + 45
+    b.box((0, 0, 6.4), (2 * reach, 9, 1.3), "conc")
+    for y in (-4.4, 4.4):
+        b.box((0, y, 7.7), (2 * reach, 0.25, 0.9), "conc")
+    for x in (-scene.hw - 2, 0, scene.hw + 2):
+        for y in (-2.8, 2.8):
+            b.cyl((x, y, -1), (x, y, 6.4), 0.55, mat="conc", n=10)
+    scene.add(b.mesh("overpass"), 0, s, tag="bridge")
+
+
+def desert(scene: Scene) -> None:
     r, hw = scene.r, scene.hw
     for _ in range(200):
-        u = r.choice((-1, 1)) * (hw + 1.5 + r.expovariate(0.06))
+        u = r.choice(SIDES) * (hw + 1.5 + r.expovariate(0.06))
         kind = r.choices(("scrub", "tuft", "cactus", "bush"), (5, 7, 1.5, 1))[0]
         if kind == "tuft":
             tuft(scene, u, r.uniform(3, 90))
         else:
             stand(scene, kind, u, r.uniform(3, 190), 0.6, 1.3)
     rocks(scene, 70, 1.0)
-    for k in range(9):
-        scene.add("pole", hw + 6, 10 + k * 30, 0, tag="utility pole")
+    power_line(scene, hw + 6, 30)
+    if r.random() < 0.35:
+        u, s = r.choice(SIDES) * (hw + r.uniform(7, 12)), r.uniform(30, 80)
+        name, turn = f"billboard{r.randrange(len(props.SLOGANS))}", -math.copysign(0.25, u)
+        prop(scene, name, u, s, ground(scene, u, s), turn, colour=r.choice(SIGNS))
     if r.random() < 0.3:
         rail(scene, -(hw + 0.6), 10, 90)
 
 
-def tuft(scene, u, s):
-    k = scene.r.randrange(3)
-    me = model(scene, f"tuft{k}", lambda: plants.tuft(k))
-    scene.add(me, u, s, ground(scene, u, s) - 0.03, scene.r.uniform(0, 6.28), scene.r.uniform(0.6, 1.4), tag="scrub")
-
-
-def beach(scene):
-    _r, _hw = scene.r, scene.hw
+def power_line(scene: Scene, u: float, step: float) -> None:
+    feet = []
+    for k in range(9):
+        s = 10 + k * step
+        scene.add("pole", u, s, 0, tag="utility pole")
+        feet.append(scene.road.P(u, s))
     b = Build()
-    b.face([(-3000, -60, -1.2), (-24, -60, -1.2), (-24, 3500, -1.2), (-3000, 3500, -1.2)], "water")
-    scene.add(b.mesh("sea"), world=(0, 0, 0), tag="sea")
+    props.wires(b, feet)
+    scene.add(b.mesh("wires"), world=(0, 0, 0), tag="wires")
+
+
+def beach(scene: Scene) -> None:
+    """The sea on the left behind sand and a promenade, low houses on the right."""
+    r, edge = scene.r, scene.hw + scene.walk
+    sea(scene)
     plant(scene, ("palm",), 2.0, 11, 0.85, 1.0)
-    plant(scene, ("palm",), 8.0, 16, 0.6, 0.9, (-1,))
+    plant(scene, ("palm",), scene.walk + 3.5, 16, 0.5, 0.9, (-1,))
     frontage(scene, (1,), 7, 16, PASTEL, 1.0)
+    railing = Build()
+    for s0, s1 in scene.spans(-10, 160, 1):
+        for z in (0.55, 1.05):
+            scene.ribbon(railing, -edge, -edge, s0, s1, "whitep", z, z + 0.07)
+        for k in range(int((s1 - s0) / 2.5)):
+            x, y, z = scene.road.P(-edge, s0 + k * 2.5)
+            railing.box((x, y, z), (0.08, 0.08, 1.1), "whitep")
+    scene.add(railing.mesh("railing"), world=(0, 0, 0), tag="fence")
+    for _ in range(r.randrange(4, 14)):
+        u, s = -r.uniform(edge + 2.5, -SHORE - 2), r.uniform(8, 90)
+        prop(scene, "umbrella", u, s, sand(scene, u), r.uniform(0, 6.28), colour=r.choice(CLOTHS))
+    if r.random() < 0.6:
+        u, s = SHORE + 5, r.uniform(28, 60)
+        prop(scene, "lifeguard hut", u, s, sand(scene, u) + 0.3, PI / 2, colour=r.choice(PASTEL))
+    for _ in range(5):
+        name, s = r.choice(("bench", "trash can")), r.uniform(6, 70)
+        prop(scene, name, -(edge - 0.6), s, 0.14, PI / 2 if name == "bench" else 0)
 
 
-def hillside(scene):
+def sand(scene: Scene, u: float) -> float:
+    """Height of the beach at u, as surface.smooth_verges lays it."""
+    edge = -(scene.hw + scene.walk)
+    return 0.12 + (edge - u) / (edge - SHORE) * (-1.4 - 0.12)
+
+
+def sea(scene: Scene) -> None:
+    b, r = Build(), scene.r
+    b.face([(-3000, -60, -1.2), (SHORE + 2, -60, -1.2), (SHORE + 2, 3500, -1.2), (-3000, 3500, -1.2)], "water")
+    for k in range(5):  # breakers: white crests that run along the shore
+        x0, width, phase = SHORE + 1 - k * r.uniform(4, 6), r.uniform(0.5, 1.3), r.uniform(0, 6.28)
+        for y in range(-40, 400, 4):
+            a, c = (x0 + 0.9 * math.sin(t * 0.05 + phase) + 0.4 * math.sin(t * 0.21 + phase) for t in (y, y + 4))
+            if k and math.sin(y * 0.031 + phase * 3) < -0.2:  # not all along
+                continue
+            z = -1.16 + 0.16 * min(k, 2)
+            b.face([(a - width, y, -1.19), (a, y, z), (c, y + 4, z), (c - width, y + 4, -1.19)], "foam")
+            if k:
+                b.face([(a, y, z), (a + 0.4, y, -1.2), (c + 0.4, y + 4, -1.2), (c, y + 4, z)], "foam")
+    scene.add(b.mesh("sea"), world=(0, 0, 0), tag="sea")
+
+
+def hillside(scene: Scene) -> None:
     """A slope on the right, a valley on the left; trees and scrub on both, houses above and far below."""
     r, hw = scene.r, scene.hw
     rail(scene, -(hw + 0.5), -10, 200)
@@ -240,7 +342,28 @@ def hillside(scene):
         scene.add(f"house{r.randrange(5)}", world=(x, y, z), rot=r.uniform(0, 6), colour=r.choice(PASTEL), tag="house")
 
 
-def stand(scene, kind, u, s, least, most):
+def plant(
+    scene: Scene,
+    kinds: Sequence[str],
+    off: float,
+    step: float,
+    share: float,
+    scale: float = 1.0,
+    sides: Sequence[int] = SIDES,
+) -> None:
+    """A row of street trees `off` metres from the kerb, about `step` metres apart; `share` of the places are taken."""
+    r = scene.r
+    for side in sides:
+        s = 4 + r.uniform(0, step)
+        while s < 170:
+            if r.random() < share and scene.clear(s, 3):
+                kind, u = r.choice(kinds), side * (scene.hw + off + r.uniform(-0.2, 0.2))
+                name, turn = f"{kind}{r.randrange(VARIANTS[kind])}", r.uniform(0, 6.28)
+                scene.add(name, u, s, 0.1, turn, scale * r.uniform(0.8, 1.2), tag=kind)
+            s += step * r.uniform(0.7, 1.3)
+
+
+def stand(scene: Scene, kind: str, u: float, s: float, least: float, most: float) -> None:
     """Puts a plant (or what else has numbered variants) on the ground, turned and scaled by chance."""
     r = scene.r
     name = f"{kind}{r.randrange(VARIANTS[kind])}" if kind in VARIANTS else kind
@@ -248,10 +371,7 @@ def stand(scene, kind, u, s, least, most):
     scene.add(name, u, s, z, r.uniform(0, 6.28), r.uniform(least, most), tag=kind)
 
 
-VARIANTS = {"tree": 4, "palm": 4, "cactus": 3}
-
-
-def rocks(scene, count, size):
+def rocks(scene: Scene, count: int, size: float) -> None:
     """Boulders beside the road, more of them near it."""
     r = scene.r
     for _ in range(count):
@@ -264,14 +384,29 @@ def rocks(scene, count, size):
         scene.add(me, u, s, ground(scene, u, s) - 0.1 * k, turn, (k, k * r.uniform(0.7, 1.3), k), tag="rock")
 
 
-def model(scene, name, build):
+def tuft(scene: Scene, u: float, s: float) -> None:
+    kind = scene.r.randrange(3)
+    me = model(scene, f"tuft{kind}", lambda: plants.tuft(kind))
+    turn, size = scene.r.uniform(0, 6.28), scene.r.uniform(0.6, 1.4)
+    scene.add(me, u, s, ground(scene, u, s) - 0.03, turn, size, tag="scrub")
+
+
+def prop(
+    scene: Scene, name: str, u: float, s: float, z: float, turn: float, colour: Sequence[float] = (1, 1, 1)
+) -> None:
+    """One of props.PROPS, tagged by its name without a number."""
+    me = model(scene, name, props.PROPS[name])
+    scene.add(me, u, s, z, turn, colour=colour, tag=name.rstrip("0123456789"))
+
+
+def model(scene: Scene, name: str, build: Callable[[], Build]) -> Any:
     """The mesh of that name, built once a process."""
     if name not in scene.cache:
         scene.cache[name] = build().mesh(name)
     return scene.cache[name]
 
 
-def rowlamps(scene, step=28):
+def rowlamps(scene: Scene, step: float = 28) -> None:
     for sg in (-1, 1):
         for k in range(5):
             s = 9 + k * step + (step / 2 if sg < 0 else 0)
@@ -281,7 +416,7 @@ def rowlamps(scene, step=28):
                 scene.lamps.append(scene.road.P(u - sg * 2.3, s, 7.7))
 
 
-def furniture(scene):
+def furniture(scene: Scene) -> None:
     sc, r, e = scene.sc, scene.r, scene.hw
     rowlamps(scene)
     if sc["control"] == "stop":
@@ -300,7 +435,7 @@ def furniture(scene):
 RELIEF = {"downtown": 45, "residential": 70, "highway": 75, "desert": 70, "beach": 60, "hillside": 110}  # m
 
 
-def mountains(scene):
+def mountains(scene: Scene) -> None:
     """Ring of fractal hills round the scene, 330 to 850 m away."""
     setting, b = scene.sc["setting"], Build()
     rng = np.random.default_rng(scene.sc["seed"])
@@ -336,10 +471,3 @@ FILLS = {
     "beach": beach,
     "hillside": hillside,
 }
-
-
-def fill(scene):
-    """What the setting of the scene brings with it, and the furniture of its pavements."""
-    FILLS[scene.sc["setting"]](scene)
-    if scene.walk:
-        furniture(scene)

@@ -163,7 +163,7 @@ def cross_street(scene: Scene, b: Build) -> None:
         inner, outer = side * scene.hw, side * 120
         lo, hi = sorted((inner, outer))
         scene.ribbon(b, lo, hi, g0, g1, "asphalt", 0.002)
-        for s0, s1 in ((g0 - 2, g0), (g1, g1 + 2)):
+        for s0, s1 in ((g0 - 2, g0), (g1, g1 + 2)) if scene.walk else ():
             lo, hi = sorted((side * (scene.hw + scene.walk), outer))
             scene.ribbon(b, lo, hi, s0, s1, "walk", KERB)
         lo, hi = sorted((side * (scene.hw + 6), side * (scene.hw + 70)))
