@@ -134,6 +134,7 @@ class AreaNeed:
     """Share of the picture."""
     doubtful: float
     contrast: float = 6
+    """Mean Delta E over its borders, of an area that is just large enough."""
 
 
 AREAS = {
@@ -204,9 +205,11 @@ def areas(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
             continue
         through_haze = sum(area["clear_share"] for area in found) / share
         contrast = sum(area.get("contrast", 0.0) * area["share"] for area in found) / share
-        if share * through_haze**0.5 >= need.clear and through_haze >= 0.25 and contrast >= need.contrast:
+        # the larger, the fainter it may be
+        stands_out = contrast * math.sqrt(share / need.clear) >= need.contrast and contrast >= 3
+        if share >= need.clear and through_haze >= 0.25 and stands_out:
             true.add(name)
-        elif contrast >= 1.5:
+        elif through_haze >= 0.05 or contrast >= 1.5:
             maybe.add(name)
     for name in true | maybe:
         maybe |= AREA_CONFUSIONS.get(name, set())
