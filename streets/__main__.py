@@ -42,10 +42,9 @@ def _add_render(commands: Any) -> None:
 
 
 def _render(given: argparse.Namespace) -> None:
-    start, done = time.monotonic(), 0
+    start = time.monotonic()
     options = {"jobs": given.jobs, "percent": given.percent, "samples": given.samples, "changes": given.set}
-    for seed in farm.render(given.seeds, given.out, **options):
-        done += 1
+    for done, seed in enumerate(farm.render(given.seeds, given.out, **options), start=1):
         print(f"{seed}  {done} of {len(given.seeds)}  {(time.monotonic() - start) / done:.1f} s a scene", flush=True)
 
 
@@ -95,12 +94,12 @@ def _add_drive(commands: Any) -> None:
 
 
 def _drive(given: argparse.Namespace) -> None:
-    from streets import film  # Blender
-
     folder = given.out / f"frames-{given.seed}-{given.percent}-{given.samples}"
-    studio = partial(film.Film, given.seed, given.percent, given.samples)
+    studio = partial(drive.film, given.seed, given.percent, given.samples)
     for frame in farm.render(given.frames, folder, jobs=given.jobs, studio=studio):
         print(f"frame {frame}", flush=True)
+    from streets import film  # Blender: only now, its search path would break that of the processes above
+
     video = given.out / "drive.mp4"
     film.encode([farm.picture_of(folder, frame) for frame in given.frames], video)
     print(f"{video}: {video.stat().st_size / 1e6:.1f} MB")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
+from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from streets import farm
+from streets import audit, drive, farm, sheet
 
 
 class FakeStudio:
@@ -97,3 +99,91 @@ def test_who_stops_early_waits_only_for_what_is_under_way(tmp_path: Path) -> Non
     scenes.close()
     assert 1 <= len(farm.records(tmp_path)) < 50
     assert all(json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
+
+
+# ---- the drive --------------------------------------------------------------------------------------------------
+
+CROSSING = (63.0, 75.0)  # m
+
+
+def test_no_car_of_the_drive_runs_into_another() -> None:
+    for moment in drive.moments(CROSSING):
+        for number, one in enumerate(moment.cars):
+            for other in moment.cars[number + 1 :]:
+                beside = abs(one.u - other.u) > 2.0
+                assert beside or abs(one.s - other.s) > one.half + other.half + 0.5, (moment.t, one, other)
+
+
+def test_nobody_enters_the_crossing_at_red() -> None:
+    moments = drive.moments(CROSSING)
+    for before, after in itertools.pairwise(moments):
+        for old, new in zip(before.cars, after.cars, strict=True):
+            edge = CROSSING[0] if old.way > 0 else -CROSSING[1]
+            entered = old.way * old.s + old.half < edge <= new.way * new.s + new.half
+            assert not (entered and after.signal == "red"), (after.t, new)
+
+
+def test_the_road_is_empty_of_people_and_crossing_cars_when_it_turns_green() -> None:
+    green, kerb = drive.SIGNAL[-1][0], 3.5 + 2.4
+    assert all(abs(one.u(green, start=kerb + 0.7)) > kerb for one in drive.PEDESTRIANS)
+    assert all(one.u(green, start=kerb + 40) * one.way > kerb for one in drive.CROSSING_CARS)
+
+
+def test_the_camera_stops_at_red_and_stays_where_the_street_is_built() -> None:
+    moments = drive.moments(CROSSING)
+    stands = [moment.signal for moment in moments if moment.cars[0].speed < 0.05]
+    assert stands and set(stands) <= {"red", "green"} and stands[0] == "red"
+    assert all(-10 < moment.cars[0].s < 300 for moment in moments)
+    assert len(moments) == drive.FRAMES
+
+
+# ---- the audit --------------------------------------------------------------------------------------------------
+
+
+def test_the_interval_is_wilsons() -> None:
+    """Worked values: Brown, Cai, DasGupta, Interval estimation for a binomial proportion, 2001, and by hand."""
+    ten = audit.share(0, 10)
+    assert (ten.low, round(ten.high, 4)) == (0.0, 0.2775)
+    half = audit.share(5, 10)
+    assert (round(half.low, 4), round(half.high, 4)) == (0.2366, 0.7634)
+    assert (round(audit.share(10, 10).low, 4), round(audit.share(10, 10).high, 9)) == (0.7225, 1.0)
+    assert (audit.share(0, 0).low, audit.share(0, 0).high) == (0.0, 1.0)
+
+
+def verdict(seed: int, wrong: list[str] | None) -> dict[str, Any]:
+    return {"seed": seed, "claims": {"c1": "a car", "c2": "a bus", "e1": "car"}, "wrong": wrong, "note": ""}
+
+
+def test_rates_count_claims_and_pictures_and_leave_out_what_nobody_judged() -> None:
+    rates = audit.rates([verdict(1, []), verdict(2, ["c1", "e1"]), verdict(3, None), verdict(4, ["c2", "c2"])])
+    counts = {name: (share.wrong, share.count) for name, share in rates.items()}
+    assert counts == {"captions": (2, 6), "entities": (1, 3), "claims": (3, 9), "pictures": (2, 3)}
+
+
+def test_a_verdict_on_a_claim_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"seed 1: \['c9'\] are none of its claims"):
+        audit.rates([verdict(1, ["c9"])])
+
+
+def scenes(count: int) -> list[dict[str, Any]]:
+    """One of six settings and one of five lights by turns: all pairs among the first thirty."""
+    places, lights = list(sheet.PLACES), list(sheet.LIGHTS)
+    described = [{"setting": places[seed % 6], "light": lights[seed % 5], "weather": "clear"} for seed in range(count)]
+    return [{"seed": seed, "scene": scene} for seed, scene in enumerate(described)]
+
+
+def test_the_audit_draws_every_kind_of_scene_as_often_as_it_is_there() -> None:
+    chosen = audit.choose(scenes(600), 60, seed=1)
+    kinds = Counter((one["scene"]["setting"], one["scene"]["light"]) for one in chosen)
+    assert len(chosen) == 60 and set(kinds.values()) == {2} and len(kinds) == 30
+    assert [one["seed"] for one in chosen] == sorted(one["seed"] for one in chosen)
+    assert chosen == audit.choose(scenes(600)[::-1], 60, seed=1) != audit.choose(scenes(600), 60, seed=2)
+
+
+def test_the_audit_draws_no_scene_twice() -> None:
+    for count in range(1, 50):
+        assert len({one["seed"] for one in audit.choose(scenes(50), count, seed=count)}) == count
+
+
+def test_the_audit_takes_all_scenes_when_there_are_no_more() -> None:
+    assert len(audit.choose(scenes(7), 100, seed=1)) == 7
