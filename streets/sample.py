@@ -119,7 +119,7 @@ PAINTS = {  # vehicle and colour
     ("car", "silver"): 2,
     ("car", "green"): 2,
     ("car", "gray"): 1,
-    ("sports car", "red"): 2,
+    ("sports car", "red"): 3,
     ("sports car", "yellow"): 2,
     ("sports car", "orange"): 2,
     ("sports car", "blue"): 1,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streets.sample import COLOURS, HEIGHT, SETTINGS, TWO_WHEELERS, VEHICLES, WIDTH
+from streets.sample import COLOURS, HEIGHT, TWO_WHEELERS, VEHICLES, WIDTH
 
 PI = math.pi
 LANE = 3.5  # m
@@ -21,6 +21,7 @@ STOP_LINE = 4.6  # m before a crossing road that has a zebra
 TRIES = 60
 SENSOR = 36  # mm
 PAVEMENT = 0.14  # m above the road
+TREE = 5.0  # m, up to which a trunk hides what is behind it
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class Camera:
         return max(0.0, min(right, self.edge) - max(left, -self.edge)) / (right - left)
 
     def rise(self, thing: Thing, height: float) -> float:
-        """The tangent above the horizon of a point of a thing."""
-        return (height - self.z) / max(1.0, math.hypot(thing.x - self.x, thing.y))
+        """The tangent above the horizon up to which a thing of that height reaches."""
+        end = -thing.half_length if height > self.z else thing.half_length
+        return (height - self.z) / max(1.0, math.hypot(thing.x - self.x, thing.y + end))
 
     def hides(self, near: Thing, far: Thing) -> float:
         """The share of `far`'s width behind `near`; 0 when far's middle shows above it."""
@@ -351,11 +353,15 @@ def _aircraft(plan: Plan, kind: str) -> None:
     rng, scene, camera = plan.rng, plan.scene, plan.camera
     away = rng.uniform(42, 70) if kind == "helicopter" else rng.uniform(105, 165)
     top = math.tan(math.radians(plan.sc["cam"][3]) + math.atan(camera.edge * HEIGHT / WIDTH))
-    right = rng.uniform(-0.45, 0.45) * camera.edge * away
-    x = camera.x + right - away * math.tan(camera.yaw)
-    if SETTINGS[plan.sc["setting"]]["walk"]:
-        x = max(-scene.hw, min(scene.hw, x))
-    z = camera.z + away * top * rng.uniform(0.6, 0.85)
+    crowns = [Thing(tree.x, tree.y, 2.2, 2.2, 9.0, 0) for tree in plan.things if tree.top == TREE]
+    for _ in range(TRIES):
+        x = camera.x + away * (rng.uniform(-0.45, 0.45) * camera.edge - math.tan(camera.yaw))
+        if scene.walk:
+            x = max(-scene.hw, min(scene.hw, x))
+        z = camera.z + away * top * rng.uniform(0.5, 0.78)
+        itself = Thing(x, away, 5 if kind == "helicopter" else 14, 1, 0, z)
+        if not any(camera.hides(crown, itself) > 0.2 for crown in crowns):
+            break
     paint = "white" if kind == "plane" else rng.choice(("white", "red", "black", "blue"))
     flying = scene.add(
         kind,
@@ -412,7 +418,7 @@ def _standing(scene: Any) -> Iterator[Thing]:
 def _stood(tag: str, x: float, y: float, half_road: float) -> Thing | None:
     """A tree, a lamp, a sign … as a thing; None for what is no matter here."""
     if tag in ("tree", "palm", "street lamp", "utility pole"):
-        return Thing(x, y, 0.2, 0.2, 5.0, 2.0, 1.0, 0.3)
+        return Thing(x, y, 0.2, 0.2, TREE, 2.0, 1.0, 0.3)
     if tag == "stop sign":
         return Thing(x, y, 0.45, 0.1, 2.75, 2.3, 0.15, 0.3)
     if tag == "traffic light":  # its arm reaches over the lanes
