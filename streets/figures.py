@@ -10,8 +10,17 @@ from mathutils import Vector
 
 from streets.mesh import Build
 
-THIGH, SHIN, UPPER_ARM, FOREARM = 0.46, 0.45, 0.29, 0.27
+THIGH, SHIN, UPPER_ARM, FOREARM = 0.44, 0.43, 0.29, 0.26
 ANKLE = 0.08  # height of the ankle over the sole
+TORSO = (  # share of the way from hip to shoulder, half-width, half-depth
+    (-0.16, 0.150, 0.105),
+    (-0.03, 0.172, 0.118),
+    (0.32, 0.150, 0.102),
+    (0.70, 0.184, 0.122),
+    (0.90, 0.196, 0.104),
+    (1.00, 0.150, 0.085),
+    (1.07, 0.066, 0.060),
+)
 SIDES = (-1, 1)
 UP, FORWARD, BACK = Vector((0, 0, 1)), Vector((0, 1, 0)), Vector((0, -1, 0))
 
@@ -77,7 +86,7 @@ def figure(b: Build, pose: Pose, look: Look) -> None:
     hip, shoulder = Vector((0, *pose.hip)), Vector((0, *pose.shoulder))
     for side, hand, foot in zip(SIDES, pose.hands, pose.feet, strict=True):
         _leg(b, hip + Vector((side * 0.09, 0, 0)), Vector(foot), look)
-        _arm(b, shoulder + Vector((side * 0.185, 0, -0.02)), Vector(hand), look)
+        _arm(b, shoulder + Vector((side * 0.182, 0, -0.06)), Vector(hand), look)
     _torso(b, hip, shoulder, look)
     _head(b, shoulder, look)
     if look.legs == "skirt":
@@ -113,22 +122,21 @@ def bend(root: Vector, tip: Vector, first: float, second: float, towards: Vector
 def _leg(b: Build, hip: Vector, foot: Vector, look: Look) -> None:
     knee, ankle = bend(hip, foot, THIGH, SHIN, FORWARD)
     calf = knee.lerp(ankle, 0.35) + BACK * 0.015
-    bare = {"trousers": "jeans", "shorts": "skin", "skirt": "skin"}[look.legs]
-    limb(
-        b,
-        [hip + UP * 0.03, hip.lerp(knee, 0.5), knee],
-        [0.098, 0.083, 0.064],
-        "skin" if look.legs == "skirt" else "jeans",
-    )
-    slack = 0.012 if look.legs == "trousers" else 0.0
-    limb(b, [knee, calf, ankle], [0.062, 0.060 + slack, 0.042 + slack], bare)
+    thigh, thigh_radii = [hip + UP * 0.03, hip.lerp(knee, 0.5)], [0.098, 0.084]
+    if look.legs == "trousers":
+        limb(b, [*thigh, knee, calf, ankle], [*thigh_radii, 0.067, 0.070, 0.054], "jeans")
+    else:
+        limb(b, [hip.lerp(knee, 0.6), knee, calf, ankle], [0.072, 0.060, 0.058, 0.040], "skin")
+    if look.legs == "shorts":
+        limb(b, [*thigh, hip.lerp(knee, 0.85)], [*thigh_radii, 0.088], "jeans")
     b.box((ankle.x, ankle.y + 0.05, ankle.z - ANKLE), (0.095, 0.27, 0.085), "shoe", 0.86)
 
 
 def _arm(b: Build, shoulder: Vector, hand: Vector, look: Look) -> None:
     side = 1 if shoulder.x > 0 else -1
     elbow, wrist = bend(shoulder, hand, UPPER_ARM, FOREARM, BACK + Vector((side * 0.5, 0, -0.6)))
-    limb(b, [shoulder + UP * 0.02, shoulder.lerp(elbow, 0.55), elbow], [0.062, 0.053, 0.046], look.top, 7)
+    b.ball(shoulder, 0.070, look.top, 8)
+    limb(b, [shoulder, shoulder.lerp(elbow, 0.55), elbow], [0.066, 0.055, 0.048], look.top, 7)
     limb(b, [elbow, wrist], [0.042, 0.030], look.top if look.sleeves == "long" else "skin", 7)
     b.ball(wrist + (wrist - elbow).normalized() * 0.05, 0.048, "skin", 8)
 
@@ -137,20 +145,12 @@ def _torso(b: Build, hip: Vector, shoulder: Vector, look: Look) -> None:
     lean = (shoulder - hip).normalized()
     front = Vector((1, 0, 0)).cross(lean) * -1
     rings = []
-    for share, wide, deep in (
-        (-0.14, 0.155, 0.105),
-        (0.05, 0.165, 0.108),
-        (0.32, 0.148, 0.098),
-        (0.72, 0.190, 0.118),
-        (0.93, 0.185, 0.098),
-        (1.04, 0.130, 0.078),
-        (1.09, 0.062, 0.058),
-    ):
+    for share, wide, deep in TORSO:
         centre = hip.lerp(shoulder, share)
         turns = [2 * math.pi * i / 12 for i in range(12)]
         rings.append([centre + Vector((wide * math.cos(t), 0, 0)) + front * (deep * math.sin(t)) for t in turns])
+    b.loft(rings[:2], "jeans")
     b.loft(rings[1:], look.top)
-    b.loft(rings[:3], "jeans")  # belt and seat, mostly under the top
 
 
 def _skirt(b: Build, hip: Vector, pose: Pose) -> None:
@@ -158,8 +158,8 @@ def _skirt(b: Build, hip: Vector, pose: Pose) -> None:
     spread = abs(pose.feet[0][1] - pose.feet[1][1]) / 2
     rings = []
     for drop, wide, deep, follow in (
-        (-0.12, 0.155, 0.105, 0),
-        (0.06, 0.185, 0.13, 0),
+        (-0.10, 0.156, 0.108, 0),
+        (0.06, 0.195, 0.145, 0),
         (0.46, 0.225, 0.17 + spread * 0.45, 0.4),
     ):
         y, z = hip.y + (middle - hip.y) * follow, hip.z - drop
@@ -171,14 +171,14 @@ def _skirt(b: Build, hip: Vector, pose: Pose) -> None:
 
 def _head(b: Build, shoulder: Vector, look: Look) -> None:
     neck = shoulder + Vector((0, 0.01, 0.04))
-    skull = shoulder + Vector((0, 0.035, 0.225))
+    skull = shoulder + Vector((0, 0.03, 0.20))
     b.cyl(neck, skull, 0.052, mat="skin", caps=False)
     if look.hair == "helmet":
         b.ball(skull + Vector((0, 0, 0.02)), 0.155, look.headgear, 12, (0.9, 1.02, 1.0))
         b.ball(skull + Vector((0, 0.055, 0.0)), 0.12, "glass", 10, (0.95, 1.0, 0.55))
         return
     b.ball(skull, 0.115, "skin", 12, (0.80, 0.95, 1.14))
-    b.ball(skull + Vector((0, 0.11, -0.015)), 0.022, "skin", 6)
+    b.ball(skull + Vector((0, 0.105, -0.015)), 0.017, "skin", 8)
     if look.hair == "cap":
         b.ball(skull + Vector((0, -0.008, 0.045)), 0.122, "navy", 12, (0.86, 0.98, 0.86))
         b.box(skull + Vector((0, 0.13, 0.045)), (0.16, 0.13, 0.02), "navy")

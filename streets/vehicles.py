@@ -329,12 +329,14 @@ def _van_body() -> Build:
     VAN.flank(b, [(0.24, 1.36), (1.60, 1.36), (1.52, 1.50), (1.02, 2.02), (0.24, 2.02)], "glass")
     for side in SIDES:
         u0, u1 = sorted((side * 0.56, side * 1.0))
-        VAN.nose_panel(b, u0, u1, 0.68, 0.85, "head")
+        VAN.nose_panel(b, u0, u1, 0.65, 0.86, "black", 0.010)
+        VAN.nose_panel(b, u0, u1, 0.69, 0.84, "head")
         u0, u1 = sorted((side * 0.86, side * 1.0))
         VAN.tail_panel(b, u0, u1, 0.90, 1.40, "tail")
     VAN.strip(b, 2.50, 2.70, 0.68, 0.85, "head")
     VAN.strip(b, -2.69, -2.62, 0.90, 1.40, "tail")
-    VAN.nose_panel(b, -0.50, 0.50, 0.66, 0.84, "black")
+    VAN.nose_panel(b, -0.56, 0.56, 0.65, 0.86, "black", 0.012)
+    VAN.nose_panel(b, -0.48, 0.48, 0.75, 0.77, "steel", 0.02)
     VAN.nose_panel(b, -1, 1, 0.46, 0.62, "cladding")
     VAN.strip(b, 2.22, 2.70, 0.42, 0.60, "cladding")
     VAN.nose_panel(b, -0.33, 0.33, 0.50, 0.61, "plate", 0.03)
@@ -451,7 +453,8 @@ def box_truck() -> Build:
     BOX_CAB.nose_panel(b, -1.0, 1.0, 0.60, 0.76, "cladding")
     for side in SIDES:
         u0, u1 = sorted((side * 0.68, side * 0.98))
-        BOX_CAB.nose_panel(b, u0, u1, 0.84, 1.0, "head")
+        BOX_CAB.nose_panel(b, u0, u1, 0.82, 1.06, "black", 0.010)
+        BOX_CAB.nose_panel(b, u0, u1, 0.86, 1.02, "head")
     mirrors(b, 1.08, 3.2, 1.55, "black", (0.2, 0.1, 0.42))
 
     half, y0, y1, z0, z1, trim = 1.2, -3.72, 1.45, 0.98, 3.50, 0.07
