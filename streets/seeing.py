@@ -16,7 +16,7 @@ rendered picture shows where those rays hit. The evidence is plain JSON types:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from string import ascii_letters
 from typing import Any
@@ -25,7 +25,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from streets.air import transmittance
+from streets.air import haze_density, transmittance
 from streets.photometry import HIDDEN, PAINTED, SEEN, measure
 from streets.sample import HEIGHT, WIDTH
 
@@ -33,7 +33,7 @@ __all__ = ["look", "measure"]
 
 OBJECTS = {
     "person", "dog", "stop sign", "traffic light", "boat", "fire hydrant", "bus stop", "helicopter", "plane",
-    "street lamp", "highway sign", "utility pole", "crosswalk",
+    "street lamp", "highway sign", "utility pole", "crosswalk", "billboard", "bench", "umbrella", "lifeguard hut",
 }  # fmt: skip
 
 FAR = 4000.0  # m, how far a ray goes: beyond the mountains, and far out on the sea
@@ -41,8 +41,8 @@ NEAR = 0.4  # m before the camera: what lies closer is not projected
 AREA_COLUMNS, AREA_ROWS = 48, 27
 RAYS_A_SIDE = 16
 RAYS = dict.fromkeys(("highway sign", "plane", "helicopter", "boat", "person", "dog"), 30)
-RAYS |= {"crosswalk": 64, "traffic light": 96}
-"""More rays for that of which a coarse grid would miss arms, legs, stripes and bulbs."""
+RAYS |= {"crosswalk": 64, "traffic light": 96, "street lamp": 10, "utility pole": 10}
+"""More rays for that of which a coarse grid would miss arms, legs, stripes and bulbs; fewer for what is in rows."""
 SKY = "sky"
 
 
@@ -76,10 +76,11 @@ class Eye:
         )
         return Hit(ob.name, polygon, place, (place - self.place).length) if found else None
 
-    def meets(self, ob: bpy.types.Object, inverse: Any, x: float, y: float) -> bool:
-        """Whether the ray would hit the object if nothing else were there."""
-        origin = inverse @ self.place
-        return ob.ray_cast(origin, inverse.to_3x3() @ self.direction(x, y), depsgraph=self._depsgraph)[0]
+    def outline(self, ob: bpy.types.Object) -> Callable[[float, float], bool]:
+        """Whether the ray at (x, y) would hit the object if nothing else were there."""
+        inverse = ob.matrix_world.inverted()
+        origin, turn = inverse @ self.place, inverse.to_3x3()
+        return lambda x, y: ob.ray_cast(origin, turn @ self.direction(x, y), depsgraph=self._depsgraph)[0]
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """World points (n, 3) to picture positions (m, 2); those beside or behind the camera are left out."""
@@ -132,11 +133,11 @@ def _look_at(entry: dict[str, Any], eye: Eye, sc: dict[str, Any]) -> dict[str, A
 def _mask(entry: dict[str, Any], eye: Eye, box: tuple[float, ...], grid: tuple[int, int]) -> tuple[str, list[float]]:
     """The digits of the object's mask, and the distances in m at which it was seen."""
     ob = entry["ob"]
-    inverse, painted = ob.matrix_world.inverted(), _painted_slots(ob, entry)
+    outline, painted = eye.outline(ob), _painted_slots(ob, entry)
     digits, distances = [], []
     for x, y in _cells(box, grid):
         # a ray at the object alone is far cheaper than one into the scene, and most miss a thin object
-        hit = eye.cast(x, y) if eye.meets(ob, inverse, x, y) else None
+        hit = eye.cast(x, y) if outline(x, y) else None
         if hit is None or hit.name != ob.name:
             digits.append(HIDDEN)
             continue
@@ -149,8 +150,8 @@ def _whole(ob: bpy.types.Object, eye: Eye, box: tuple[float, ...]) -> float:
     """Pixels of the object's outline, hidden or not, in the frame or not."""
     area = (box[2] - box[0]) * (box[3] - box[1]) * WIDTH * HEIGHT
     grid = _grid(box, RAYS_A_SIDE)
-    inverse = ob.matrix_world.inverted()
-    met = sum(eye.meets(ob, inverse, x, y) for x, y in _cells(box, grid))
+    outline = eye.outline(ob)
+    met = sum(outline(x, y) for x, y in _cells(box, grid))
     return met / (grid[0] * grid[1]) * area
 
 
@@ -192,13 +193,13 @@ def _takes_object_colour(material: bpy.types.Material) -> bool:
 def _look_around(scene: Any, eye: Eye) -> dict[str, Any]:
     """Which class is where in the picture, and how much of it each takes."""
     classes = {entry["ob"].name: _area_class(entry) for entry in scene.tags}
-    cell = 1 / (AREA_COLUMNS * AREA_ROWS)
+    cell, density = 1 / (AREA_COLUMNS * AREA_ROWS), haze_density(scene.sc)
     areas: dict[str, dict[str, float]] = {}
     names = []
     for x, y in _cells((0, 0, 1, 1), (AREA_COLUMNS, AREA_ROWS)):
         hit = eye.cast(x, y)
         name = SKY if hit is None else classes.get(hit.name, "other")
-        clear = transmittance(scene.sc, hit.distance) if hit else 1.0
+        clear = math.exp(-density * hit.distance) if hit else 1.0
         area = areas.setdefault(name, {"share": 0.0, "clear_share": 0.0, "nearest": FAR})
         area["share"] += cell
         area["clear_share"] += cell * clear
