@@ -55,6 +55,7 @@ def measure(evidence: Mapping[str, Any], image: Image.Image) -> dict[str, Any]:
             name: {**area, **_measure_area(name, coarse_grid, coarse)} for name, area in evidence["areas"].items()
         },
         "picture": {
+            "size": list(image.size),
             "inside": _rounded(pixels.reshape(-1, 3).mean(0)),
             "lightness": _rounded(np.percentile(lightness, (10, 50, 90))),
         },

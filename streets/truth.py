@@ -234,7 +234,7 @@ def verdict(thing: Mapping[str, Any]) -> str | None:
     shown = thing["pixels"] / max(thing["whole"], 1.0)
     # of what is large, a small part is enough
     share_enough = shown >= need.share or (thing.get("vehicle") and thing["pixels"] >= 2500 and shown >= 0.1)
-    if thing["tag"] in RED_FACES and thing["inside"][1] < RED_FACE:
+    if thing["tag"] in RED_FACES and thing.get("inside", (0, 0, 0))[1] < RED_FACE:
         return DOUBTFUL
     if thing["pixels"] >= need.pixels and share_enough and strength(thing) >= need.strength:
         return CLEAR
