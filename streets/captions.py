@@ -1,154 +1,305 @@
-"""Sentences about what can be seen. Knows no Blender."""
+"""Sentences about a picture, in the manner of machine captions, made only of what truth.py calls clear.
+
+    captions(record)  three to five different sentences; the rare things first, then what is largest, then the whole
+
+The same record gives the same sentences. Knows no Blender.
+"""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-NUM = {2: "two", 3: "three", 4: "four"}
-PLACE = {
+from streets import truth
+
+Entity = Mapping[str, Any]
+
+PLACES = {
     "downtown": ("a city street", "a street in the city", "a downtown street"),
-    "residential": ("a residential street", "the street", "a neighborhood street"),
+    "residential": ("a residential street", "a neighborhood street", "a suburban street", "a quiet street"),
     "highway": ("a highway", "a freeway", "a multi-lane highway"),
-    "desert": ("a desert road", "a road in the desert", "a long desert highway"),
-    "beach": ("a street by the beach", "a road along the ocean", "a beachfront street"),
-    "hillside": ("a winding hillside road", "a road in the hills", "a mountain road"),
+    "desert": ("a desert road", "a road in the desert", "a two-lane road through the desert"),
+    "beach": ("a street by the beach", "a road along the ocean", "a beachfront street", "a coastal road"),
+    "hillside": ("a hillside road", "a road in the hills", "a mountain road"),
 }
+INLAND = ("a street", "a wide street", "a road")  # for a beach whose sea cannot be seen
+PAVED = {"downtown", "residential", "beach"}  # where there is a sidewalk
+
+WHEN = {  # weather and light -> phrases; "" stands for any other weather
+    ("", "noon"): ("on a sunny day", "in the middle of the day", "in daylight"),
+    ("", "afternoon"): ("on a sunny day", "in the afternoon", "in daylight"),
+    ("", "sunset"): ("at sunset", "in the evening", "at dusk"),
+    ("", "night"): ("at night", "after dark", "in the dark"),
+    ("", "overcast"): ("on a cloudy day", "under a gray sky", "on an overcast day"),
+    ("fog", ""): ("in the fog", "on a foggy day", "in thick fog"),
+    ("fog", "night"): ("on a foggy night", "at night in the fog"),
+    ("rain", ""): ("in the rain", "on a rainy day", "on a wet day"),
+    ("rain", "night"): ("on a rainy night", "at night in the rain"),
+}
+DAY = ("during the day", "in daylight")  # for a low sun that does not show
+
+NOUNS = {"suv": "SUV", "plane": "airplane", "boat": "sailboat", "umbrella": "beach umbrella"}
+PLURAL_NOUNS = {"person": "people", "bus": "buses"}
+NUMBERS = {2: "two", 3: "three", 4: "four"}
+RIDDEN = {"motorcycle", "bicycle"}
+RARE = ("dog", "boat", "helicopter", "plane")
+LANDMARKS = (
+    "stop sign", "traffic light", "fire hydrant", "bus stop", "highway sign", "crosswalk", "billboard", "bench",
+    "umbrella", "lifeguard hut",
+)  # fmt: skip
+SCENERY = {  # area -> as a part of a sentence
+    "ocean": "the ocean on the left",
+    "mountains": "mountains in the background",
+    "tall buildings": "tall buildings",
+    "palm trees": "palm trees",
+    "cacti": "cacti",
+    "trees": "trees",
+    "houses": "houses",
+    "hedges": "hedges",
+    "guardrail": "a guardrail",
+    "concrete barrier": "a concrete barrier",
+    "rocks": "rocks",
+    "buildings": "buildings",
+}
+PLURAL_SCENERY = ("palm trees", "trees", "houses", "hedges", "tall buildings", "buildings", "cacti")
 
 
-def plural(s):
-    return {"person": "people", "bus": "buses"}.get(s, s + "s")
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What may be said of one picture."""
 
+    rng: random.Random
+    scene: Mapping[str, Any]
+    entities: Sequence[Entity]
+    true: frozenset[str]
+    sunset: bool
 
-def an(s):
-    return ("an " if s[0] in "aeio" or s.startswith("SUV") else "a ") + s
-
-
-def captions(sc, seen, area, k=5):
-    """BLIP-like sentences from what is visible; returns k different ones."""
-    r = random.Random(f"caption-{sc['seed']}")
-
-    def name(d):
-        return "SUV" if d["tag"] == "suv" else d["tag"]
-
-    cars = [d for d in seen if d.get("vehicle") and d["tag"] != "bicycle"][:4]
-    kinds = {d["tag"] for d in seen}
-    people = [d for d in seen if d["tag"] == "person"]
-
-    def place():
-        return r.choice(PLACE[sc["setting"]])
-
-    when = {
-        "noon": "on a sunny day",
-        "afternoon": "on a sunny day",
-        "sunset": "at sunset",
-        "night": "at night",
-        "overcast": "on a cloudy day",
-    }[sc["light"]]
-    when = (
-        {"fog": "in the fog", "rain": "on a wet rainy day"}.get(sc["weather"], when)
-        if sc["light"] != "night"
-        else {"fog": "on a foggy night", "rain": "on a rainy night"}.get(sc["weather"], when)
-    )
-    feats = []
-    first = ("stop sign", "traffic light")
-    for d in sorted(seen, key=lambda d: d["tag"] not in first):
-        if d["tag"] == "traffic light":
-            feats.append(f"a {({'amber': 'yellow'}).get(d['colour_name'], d['colour_name'])} traffic light")
-        elif d["tag"] in ("stop sign", "fire hydrant", "bus stop"):
-            feats.append("a " + d["tag"])
-        elif d["tag"] == "highway sign":
-            feats.append("green highway signs")
-    for tag, lim, text in (
-        ("palm", 0.012, "palm trees"),
-        ("tree", 0.03, "trees"),
-        ("hedge", 0.03, "hedges"),
-        ("cactus", 0.003, "cacti"),
-        ("sea", 0.01, "the ocean"),
-        ("hills", 0.02, "hills"),
-        ("guardrail", 0.01, "a guardrail"),
-        ("barrier", 0.02, "concrete barriers"),
-    ):
-        if area.get(tag, 0) >= lim and not (tag == "hills" and sc["weather"] == "fog"):
-            feats.append({"hills": "mountains in the background", "sea": "the ocean on the left"}.get(tag, text))
-    if area.get("building", 0) > 0.12:
-        feats.append("tall buildings" if sc["setting"] == "downtown" else "buildings")
-    lead = feats[:1] if feats and any(w in feats[0] for w in ("light", "sign", "hydrant", "stop")) else []
-    rest = [f for f in feats if f not in lead]
-    r.shuffle(rest)
-    two = (lead + rest)[:2]
-    wth = " with " + " and ".join(two) if two else ""
-    one = " with " + (lead + rest)[0] if two else ""
-
-    def verb(d):
-        return {"parked": "parked on the side of", "stopped": "stopped on"}.get(
-            d["action"],
-            r.choice(("driving down", "driving on", "driving down"))
-            if d["tag"] not in ("motorcycle", "bicycle")
-            else "riding down",
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Seen:
+        true, _ = truth.attributes(record)
+        return cls(
+            rng=random.Random(f"caption-{record['seed']}"),
+            scene=record["scene"],
+            entities=truth.entities(record),
+            true=frozenset(true),
+            sunset=truth.sunset_shows(record),
         )
 
-    def full(d):
-        nm = name(d)
-        if d["tag"] in ("police car", "ambulance", "taxi"):
-            return an(nm if d["tag"] != "taxi" else "yellow taxi")
-        if d["tag"] in ("motorcycle", "bicycle"):
-            return f"a person on {an(d['colour_name'] + ' ' + nm)}"
-        return an(d["colour_name"] + " " + nm)
+    def tagged(self, *tags: str) -> list[Entity]:
+        return [entity for entity in self.entities if entity["tag"] in tags]
 
-    bikes = [d for d in seen if d["tag"] == "bicycle"]
-    main = (cars or bikes)[:1]
-    out = []
-    if main:
-        d = main[0]
-        short = full(d) if d["tag"] in ("motorcycle", "bicycle") else an(name(d))
-        out.append(f"there is {short} {verb(d)} {place()}{one}")
-        out.append(f"{full(d)} {verb(d)} {place()} {when}")
-        group = [c for c in cars if c["action"] == d["action"]]
-        if len(group) >= 2:
-            tags = {c["tag"] for c in group}
-            noun = (
-                plural(name(group[0]))
-                if len(tags) == 1
-                else ("cars" if tags <= {"car", "sports car", "suv", "taxi", "police car"} else "vehicles")
-            )
-            out.append(
-                f"there are {NUM[len(group)]} {noun} {verb(d) if d['action'] == 'parked' else 'driving down' if d['action'] == 'driving' else 'stopped on'} {place()}{r.choice((one, wth))}"
-            )
-        if len(cars) >= 2:
-            a, b = cars[0], cars[1]
-            out.append(f"{full(a)} and {full(b)} on {place()}{one}")
-        if d["tag"] != "bicycle":
-            side = "seen from behind" if d["facing"] == "away" else "coming towards the camera"
-            out.append(f"{full(d)} {side} on {place()}{wth}")
-    else:
-        if not area.get("any vehicle"):
-            out.append(f"there is {place().replace('the street', 'a street')} with no cars on it")
-            out.append(f"an empty {place().removeprefix('a ').removeprefix('the ')} {when}")
-        out.append(f"there is {place().replace('the street', 'a street')}{wth}")
-    out.append(f"a view of {place()}{wth} {when}")
-    if lead:
-        out.append(f"{lead[0]} on {place()} {when}")
-    if people:
-        d = people[0]
-        len(people)
-        act = {
-            "walking": "walking on the sidewalk",
-            "standing": "standing on the sidewalk",
-            "crossing": "crossing the street",
-        }[d["action"]]
-        same = sum(p["action"] == d["action"] for p in people)
-        subj = f"a person in {an(d['colour_name'] + ' shirt')} is" if same == 1 else f"{NUM[min(same, 4)]} people are"
-        out.insert(1, f"{subj} {act} {when}")
-    if bikes and cars:
-        out.insert(1, f"{full(bikes[0])} riding down {place()}")
-    for rare, text in (
-        ("helicopter", "a helicopter flying in the sky over"),
-        ("boat", "a sailboat on the sea next to"),
-        ("plane", "an airplane flying in the sky above"),
-        ("dog", "a dog on"),
-    ):
-        if rare in kinds:
-            out.insert(0, f"there is {text} {place()}")
-            out.insert(2, f"{text} {place()} {when}")
-    uniq = list(dict.fromkeys(" ".join(c.split()) for c in out))
-    return uniq[:k]
+    @property
+    def vehicles(self) -> list[Entity]:
+        return [entity for entity in self.entities if entity.get("vehicle")]
+
+    def place(self) -> str:
+        setting = self.scene["setting"]
+        if setting == "beach" and "ocean" not in self.true:
+            return self.rng.choice(INLAND)
+        return self.rng.choice(PLACES[setting])
+
+    def when(self) -> str:
+        weather, light = self.scene["weather"], self.scene["light"]
+        if weather in ("fog", "rain"):
+            return self.rng.choice(WHEN[weather, "night" if light == "night" else ""])
+        return self.rng.choice(DAY if light == "sunset" and not self.sunset else WHEN["", light])
+
+    def features(self, most: int, besides: Sequence[Entity] = ()) -> str:
+        """` with a stop sign and palm trees`: at most so many things, none of which is `besides`; may be empty."""
+        said = {entity["tag"] for entity in besides}
+        things = [self.landmark(entity) for entity in _firsts(self.tagged(*LANDMARKS)) if entity["tag"] not in said]
+        scenery = [phrase for area, phrase in SCENERY.items() if area in self.true]
+        if "tall buildings" in self.true and "buildings" in scenery:
+            scenery.remove("buildings")
+        self.rng.shuffle(scenery)
+        chosen = (things[: self.rng.choice((1, most))] + scenery)[:most]
+        return " with " + " and ".join(chosen) if chosen else ""
+
+    def landmark(self, entity: Entity) -> str:
+        """With more than one text on it, a highway sign is called signs; their green is said where it shows."""
+        if entity["tag"] == "highway sign":
+            return "green highway signs" if entity.get("colour") == "green" else "highway signs"
+        return described(entity)
+
+
+def captions(record: Mapping[str, Any], k: int = 5) -> list[str]:
+    """Up to k different sentences, at least one; different in form, most telling first."""
+    seen = Seen.of(record)
+    forms: list[Callable[[Seen], Iterator[str]]] = [
+        _rare, _main_vehicle, _people, _landmarks, _numbers, _other_vehicles, _empty, _view, _direction, _scenery,
+    ]  # fmt: skip
+    pools = [list(dict.fromkeys(form(seen))) for form in forms]
+    chosen: list[str] = []
+    while len(chosen) < k and any(pools):  # one of each form, then the second of each
+        for pool in pools:
+            if pool and len(chosen) < k:
+                sentence = pool.pop(0)
+                if sentence not in chosen:
+                    chosen.append(sentence)
+    return [_without_echo(sentence) for sentence in chosen]
+
+
+def described(entity: Entity, *, colour: bool = True) -> str:
+    """`a red car`, `an SUV`, `a person on a blue bicycle`, `a person in a white shirt`."""
+    noun = noun_of(entity)
+    paint = entity.get("colour") if colour else None
+    if entity["tag"] == "person":
+        return f"a person in {article(paint + ' shirt')}" if paint else "a person"
+    thing = article(f"{paint} {noun}" if paint else noun)
+    return f"a person on {thing}" if entity["tag"] in RIDDEN else thing
+
+
+def noun_of(entity: Entity) -> str:
+    return NOUNS.get(entity["tag"], entity["tag"])
+
+
+def plural(noun: str) -> str:
+    return PLURAL_NOUNS.get(noun, f"{noun}s")
+
+
+def article(words: str) -> str:
+    """`a` or `an` before the words, by sound: an SUV, an orange bus, a utility pole."""
+    vowel = words[0] in "aeio" or words.startswith(("SUV", "umbrella"))
+    return f"{'an' if vowel else 'a'} {words}"
+
+
+def _without_echo(sentence: str) -> str:
+    return sentence.replace("a road along the ocean", "a coastal road") if sentence.count("ocean") > 1 else sentence
+
+
+def _firsts(entities: Sequence[Entity]) -> list[Entity]:
+    """The first of each tag, by the order of LANDMARKS."""
+    first = {entity["tag"]: entity for entity in reversed(entities)}
+    return [first[tag] for tag in LANDMARKS if tag in first]
+
+
+def _doing(entity: Entity, seen: Seen) -> str:
+    """What a vehicle does to a place: `driving down`."""
+    if entity["action"] == "parked":
+        return seen.rng.choice(("parked on the side of", "parked along"))
+    if entity["action"] == "stopped":
+        return "stopped at a red light on" if "red traffic light" in seen.true else "on"
+    if entity["tag"] in RIDDEN:
+        return seen.rng.choice(("riding down", "riding on"))
+    return seen.rng.choice(("driving down", "driving on", "driving down", "traveling on"))
+
+
+def _where(entity: Entity) -> str:
+    """` on the left`, when that is plain."""
+    middle = (entity["box"][0] + entity["box"][2]) / 2
+    return " on the left" if middle < 0.3 else " on the right" if middle > 0.7 else ""
+
+
+def _rare(seen: Seen) -> Iterator[str]:
+    places = {
+        "helicopter": ("flying over", "in the sky above"),
+        "plane": ("flying over", "in the sky above"),
+        "boat": ("on the water next to",),
+        "dog": ("by the side of", "next to"),
+    }
+    for entity in seen.tagged(*RARE):
+        where = seen.rng.choice(places[entity["tag"]])
+        name = article(noun_of(entity))
+        yield f"there is {name} {where} {seen.place()}"
+        yield f"{name} {where} {seen.place()} {seen.when()}"
+
+
+def _main_vehicle(seen: Seen) -> Iterator[str]:
+    for entity in seen.vehicles[:1]:
+        full, doing = described(entity), _doing(entity, seen)
+        if seen.rng.random() < 0.5:
+            yield f"there is {full} {doing} {seen.place()}{seen.features(1)}"
+            yield f"{full} {_doing(entity, seen)} {seen.place()} {seen.when()}"
+        else:
+            yield f"{full} {doing} {seen.place()} {seen.when()}"
+            yield f"there is {described(entity, colour=False)} {_doing(entity, seen)} {seen.place()}{seen.features(2)}"
+
+
+def _other_vehicles(seen: Seen) -> Iterator[str]:
+    if len(seen.vehicles) < 2:
+        return
+    first, second = (described(entity) for entity in seen.vehicles[:2])
+    if first == second:
+        return
+    yield f"{first} and {second} on {seen.place()}{seen.rng.choice(('', seen.features(1), ' ' + seen.when()))}"
+    for entity in seen.vehicles[1:3]:
+        yield f"{described(entity)} {_doing(entity, seen)} {seen.place()} {seen.when()}"
+
+
+def _direction(seen: Seen) -> Iterator[str]:
+    for entity in seen.vehicles:
+        if entity.get("facing") and entity["action"] == "driving" and entity["tag"] not in RIDDEN:
+            side = "seen from behind" if entity["facing"] == "away" else "coming towards the camera"
+            yield f"{described(entity)} {side} on {seen.place()}{seen.rng.choice(('', ' ' + seen.when()))}"
+        if _where(entity):
+            yield f"{described(entity)}{_where(entity)} of the picture {seen.when()}"
+
+
+def _numbers(seen: Seen) -> Iterator[str]:
+    """Numbers that are sure, of what does the same or of all."""
+    for group, noun in (("any car", "car"), ("any truck", "truck"), ("vehicle", "vehicle"), ("bus", "bus")):
+        for count, word in NUMBERS.items():
+            if truth.how_many(count, group) in seen.true:
+                kinds = truth.GROUPS.get(group, {group})
+                actions = {entity["action"] for entity in seen.vehicles if entity["kind"] in kinds}
+                doing = {("driving",): "driving down", ("parked",): "parked along"}.get(tuple(actions), "on")
+                yield f"there are {word} {plural(noun)} {doing} {seen.place()}{seen.features(1)}"
+                yield f"{word} {plural(noun)} {doing} {seen.place()} {seen.when()}"
+                return
+    if len(seen.vehicles) >= 3:
+        yield f"several vehicles on {seen.place()} {seen.when()}"
+
+
+def _people(seen: Seen) -> Iterator[str]:
+    people = seen.tagged("person")
+    if not people:
+        return
+    first = people[0]
+    doing = _walking(first, seen)
+    same = [person for person in people if person.get("action") == first.get("action")]
+    number = NUMBERS.get(len(people))
+    if number and len(same) == len(people) and truth.how_many(len(people), "person") in seen.true:
+        yield f"{number} people {doing} {seen.when()}"
+    yield f"{described(first)} {doing} {seen.when()}"
+    yield f"there is a person {doing}{seen.features(1)}"
+
+
+def _walking(person: Entity, seen: Seen) -> str:
+    paved = seen.scene["setting"] in PAVED
+    if person.get("action") == "crossing":
+        crossing = seen.rng.choice(("crossing the street", "crossing the road"))
+        return f"{crossing} at a crosswalk" if seen.tagged("crosswalk") and seen.rng.random() < 0.5 else crossing
+    side = "on the sidewalk" if paved else "by the side of the road"
+    return f"{person['action']} {side}" if person.get("action") else f"next to {seen.place()}"
+
+
+def _landmarks(seen: Seen) -> Iterator[str]:
+    for entity in _firsts(seen.tagged(*LANDMARKS)):
+        name = seen.landmark(entity)
+        above = {"highway sign": "over", "crosswalk": "on", "umbrella": "near"}.get(entity["tag"], "on")
+        yield f"{name} {above} {seen.place()} {seen.when()}"
+        yield f"{name} {above} {seen.place()}{seen.features(2, [entity])}"
+
+
+def _empty(seen: Seen) -> Iterator[str]:
+    if "no vehicles" not in seen.true:
+        return
+    place = seen.place()
+    if "no people" in seen.true:
+        yield f"{article('empty ' + place.removeprefix('a '))} {seen.when()}"
+    yield f"there is {place} with no cars on it"
+
+
+def _view(seen: Seen) -> Iterator[str]:
+    start = seen.rng.choice(("a view of", "a view down", "looking down"))
+    yield f"{start} {seen.place()}{seen.features(2)} {seen.when()}"
+    yield f"there is {seen.place()}{seen.features(1)}"
+    yield f"{seen.place()} {seen.when()}"
+
+
+def _scenery(seen: Seen) -> Iterator[str]:
+    lining = [area for area in PLURAL_SCENERY if area in seen.true]
+    for area in lining[:2]:
+        yield f"{area} along {seen.place()} {seen.when()}"
