@@ -36,14 +36,14 @@ class Look:
 
 LOOKS = {
     "noon": Look(4.6, (1, 0.95, 0.86), 0.6, (0.44, 0.57, 0.76), (0.52, 0.62, 0.76), (0.1, 0.2, 0.5), 0.25, 0.078),
-    "afternoon": Look(4.3, (1, 0.78, 0.50), 0.6, (0.48, 0.54, 0.63), (0.80, 0.72, 0.60), (0, 0, 0), 0.65, 0.090),
+    "afternoon": Look(4.3, (1, 0.72, 0.42), 0.6, (0.48, 0.54, 0.63), (0.80, 0.72, 0.60), (0, 0, 0), 0.65, 0.090),
     "sunset": Look(9.0, (1, 0.45, 0.16), 1.0, (0.32, 0.19, 0.16), (0.70, 0.33, 0.13), (0.15, 0.21, 0.40), 0.95),
     "overcast": Look(2.2, (1, 0.98, 0.95), 20, (0.40, 0.42, 0.44), (0.46, 0.47, 0.47), (0.62, 0.65, 0.69), 0.55),
     "rain": Look(0.8, (0.92, 0.97, 1), 30, (0.27, 0.30, 0.33), (0.30, 0.33, 0.35), (0.50, 0.55, 0.61), 0.95),
     "fog": Look(0.8, (1, 0.98, 0.95), 40, (0.52, 0.54, 0.56), (0.60, 0.60, 0.59), (0.66, 0.68, 0.71), 0.50),
     "night": Look(0.20, (0.55, 0.70, 1), 0.6, (0.022, 0.025, 0.036), (0.03, 0.033, 0.045), (0.010, 0.017, 0.045), 1.3),
 }
-CANYON = 0.35  # stops that a camera opens between high buildings, which hide half the sky
+CANYON = 0.65  # stops that a camera opens between high buildings, which hide half the sky
 FOGGY_NIGHT: Colour = (0.036, 0.036, 0.041)  # lamps light the fog from within
 GROUND: dict[str, Colour] = {  # albedo of the land beyond the modelled ground
     "downtown": (0.20, 0.19, 0.17),
@@ -86,8 +86,8 @@ def look_of(sc: Description) -> Look:
         return LOOKS[weather if weather in LOOKS else "overcast"]
     look = LOOKS[light]
     if light != "sunset" and day_sky(sc) == "hazy":
-        pale = tuple(0.5 * c + 0.5 * max(look.haze) for c in look.haze)
-        return replace(look, sun=look.sun * 0.8, sun_angle=4, haze=pale)
+        pale = tuple(0.7 * c + 0.3 * max(look.haze) for c in look.haze)
+        return replace(look, sun=look.sun * 0.9, sun_angle=1.5, haze=pale)
     return look
 
 
@@ -97,14 +97,14 @@ def set_globals(*, night: bool, wet: bool) -> None:
 
 
 def _sun_direction(sc: Description) -> Vector:
-    """Unit vector to the sun (or moon). Azimuth 0 is straight ahead."""
-    azimuth, elevation = sc["azimuth"] * 2.6, math.radians(sc["elevation"])
-    if sc["light"] == "sunset":
-        # Ahead, for a sky that glows, or in a third of scenes behind, for fronts that do; among high buildings
-        # low sun comes only along the street.
-        canyon = sc["setting"] == "downtown"
-        behind = abs(sc["azimuth"]) > (0.4 if canyon else 0.67)
-        azimuth = math.pi + sc["azimuth"] * 0.5 if behind else sc["azimuth"] * (0.2 if canyon else 0.9)
+    """Unit vector to the sun (or moon). Azimuth 0 is straight ahead, positive to the right."""
+    turn, elevation = sc["azimuth"], math.radians(sc["elevation"])  # turn: -1 to 1
+    if sc["setting"] == "downtown":  # among high buildings the sun comes only along the street
+        azimuth = math.pi + turn * 0.5 if abs(turn) > 0.4 else turn * (0.3 if sc["light"] == "sunset" else 0.9)
+    elif sc["light"] == "sunset":  # ahead, for a sky that glows, or behind, for fronts that do
+        azimuth = math.pi + turn * 0.6 if abs(turn) > 0.67 else turn * 0.9
+    else:
+        azimuth = turn * 2.6
     flat = math.cos(elevation)
     return Vector((math.sin(azimuth) * flat, math.cos(azimuth) * flat, math.sin(elevation)))
 
@@ -171,7 +171,7 @@ def _night_sky(n: Nodes, sc: Description, look: Look, direction, z, horizon):
 def _overcast_sky(n: Nodes, sc: Description, rng: random.Random, look: Look, direction, z):
     """A layer of cloud, brighter overhead, in soft patches that get smaller and flatter towards the horizon."""
     plane = _cloud_plane(n, rng, direction, z, 0.16)
-    big, small = n.noise(plane, 0.35, 3, 0.5), n.noise(plane, 1.1, 6, 0.6)
+    big, small = n.noise(plane, 0.35, 1, 0.5), n.noise(plane, 1.1, 4, 0.6)
     patch = n.step(n.math("ADD", n.math("MULTIPLY", big, 0.6), n.math("MULTIPLY", small, 0.4)), 0.38, 0.62)
     layer = n.mix(n.step(z, 0.0, 0.7), rgb(*look.haze), rgb(*look.high))
     contrast = {"overcast": 0.60, "rain": 0.60}.get(sc["weather"], 0.2)
@@ -193,7 +193,7 @@ def _clear_sky(n: Nodes, sc: Description, rng: random.Random, look: Look, sun: V
         )
         sky = n("ShaderNodeVectorMath", {0: model, "Scale": look.sky_gain}, operation="SCALE")
         if kind == "hazy":
-            sky = n.mix(0.55, sky, horizon)
+            sky = n.mix(0.4, sky, horizon)
         else:
             deep = n.mix(n.step(z, 0.0, 0.22), rgb(1, 1, 1), rgb(*DEEP_BLUE))
             sky = n("ShaderNodeVectorMath", {0: sky, 1: deep}, operation="MULTIPLY")
@@ -208,9 +208,9 @@ def _clear_sky(n: Nodes, sc: Description, rng: random.Random, look: Look, sun: V
         kind
     ]
     plane = _cloud_plane(n, rng, direction, z, 0.12)
-    density = n.noise(plane, 0.9, 7, 0.58)
+    density = n.noise(plane, 0.9, 6, 0.58)
     towards_sun = n("ShaderNodeVectorMath", {0: plane, 1: (sun.x * 0.12, sun.y * 0.12, 0)}, operation="ADD")
-    relief = n.math("SUBTRACT", density, n.noise(towards_sun, 0.9, 3, 0.58))  # > 0 where it thins towards the sun
+    relief = n.math("SUBTRACT", density, n.noise(towards_sun, 0.9, 2, 0.58))  # > 0 where it thins towards the sun
     colour = n.mix(n.step(relief, -0.10, 0.10), rgb(*shaded), rgb(*lit))
     cloud = n.math("MULTIPLY", n.step(density, cover, cover + 0.15), n.step(z, 0.015, 0.14))
     return n.mix(n.math("MULTIPLY", cloud, 0.55 if kind == "hazy" else 0.85), sky, colour)
@@ -259,7 +259,7 @@ def _hang(scene: Scene, kind: str, at, aim, energy: float, colour: Colour, **pro
 
 def _light_lamps(scene: Scene) -> None:
     """Warm pools under the nearest street lamps; each light costs noise, and far ones are only dots."""
-    for at in sorted(scene.lamps, key=lambda lamp: lamp[1])[:8]:
+    for at in sorted(scene.lamps, key=lambda lamp: lamp[1])[:7]:
         _hang(
             scene, "SPOT", at, (0, 0, -1), 2000, (1, 0.72, 0.40), spot_size=2.4, spot_blend=0.6, shadow_soft_size=0.25
         )
@@ -269,14 +269,16 @@ def _light_own_beam(scene: Scene) -> None:
     """The beam of the car one sits in, far stronger on the ground than on traffic, which it would burn out."""
     traffic = [tag["ob"] for tag in scene.tags if tag.get("vehicle") or tag["tag"] == "person"]
     # 1.6 m, between lamp and eye: from the height of real lamps the far road is lit too much at a grazing angle
+    power = 40 if scene.lamps else 80
     at = scene.road.P(LANE / 2 + LANE * scene.sc["lane"], 1.0, 1.6)
-    for strength, link in ((1.0, "EXCLUDE"), (0.15, "INCLUDE")):
+    beams = [(1.0, "EXCLUDE"), (0.15, "INCLUDE")]
+    for strength, link in beams[:1] if scene.lamps else beams:  # under street lamps traffic is seen without
         beam = _hang(
             scene,
             "SPOT",
             at,
             (0, 1, -0.03),
-            80 * strength,
+            power * strength,
             (1, 0.94, 0.84),
             spot_size=2.1,
             spot_blend=1.0,
