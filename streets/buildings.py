@@ -31,7 +31,7 @@ SHOPS = (
 )  # fmt: skip
 HOTELS = ("HOTEL", "BANK", "MOTEL", "CLUB", "GYM", "BAR")
 SHOP_HEIGHT = 4.2  # m
-DETAIL = 130  # m of arc length beyond which a facade is only a texture
+DETAIL = 75  # m of arc length beyond which a facade is only a texture
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _relief(r: random.Random, b: Build, d: float, w: float, h: float, side: int,
         y = -w / 2 + i * w / bays
         b.box((front + out * 0.1, min(max(y, 0.3 - w / 2), w / 2 - 0.3), -0.5), (0.3, 0.6, SHOP_HEIGHT + 0.3), "stucco")
     kind = r.choice(("pilasters", "ledges", "balconies", "escape", "plain"))
-    floors = [SHOP_HEIGHT + 0.2 + k * storey for k in range(min(int((h - SHOP_HEIGHT) / storey), 12))]
+    floors = [SHOP_HEIGHT + 0.2 + k * storey for k in range(min(int((h - SHOP_HEIGHT) / storey), 8))]
     if kind == "pilasters":
         for i in range(bays + 1):
             b.box((front + out * 0.12, -w / 2 + i * w / bays, SHOP_HEIGHT), (0.35, 0.4, h - SHOP_HEIGHT), "stucco")
@@ -189,11 +189,11 @@ def _relief(r: random.Random, b: Build, d: float, w: float, h: float, side: int,
     elif kind == "balconies":
         for z in floors:
             for i in range(bays):
-                _balcony(b, front + out * 0.6, -w / 2 + (i + 0.5) * w / bays, z, w / bays * 0.62, "whitep")
+                _balcony(b, front + out * 0.6, -w / 2 + (i + 0.5) * w / bays, z, w / bays * 0.62, "whitep", out)
     elif kind == "escape" and h < 40:
         y = r.uniform(-0.25, 0.25) * w
         for k, z in enumerate(floors):
-            _balcony(b, front + out * 0.6, y, z, 3.4, "black")
+            _balcony(b, front + out * 0.6, y, z, 3.4, "black", out)
             if k:  # a ladder down to the landing below
                 lean = 1.2 if k % 2 else -1.2
                 b.cyl(
@@ -201,16 +201,15 @@ def _relief(r: random.Random, b: Build, d: float, w: float, h: float, side: int,
                 )
 
 
-def _balcony(b: Build, x: float, y: float, z: float, width: float, mat: str) -> None:
+def _balcony(b: Build, x: float, y: float, z: float, width: float, mat: str, out: int) -> None:
+    """A slab with an open railing on three sides; `out` is the direction away from the wall."""
     b.box((x, y, z), (1.2, width, 0.1), mat)
     for high in (0.5, 1.0):
-        for dx in (-0.58, 0.58):
-            b.box((x + dx, y, z + high), (0.05, width, 0.06), mat)
-        for dy in (-width / 2, width / 2):
-            b.box((x, y + dy, z + high), (1.2, 0.05, 0.06), mat)
-    for k in range(5):
-        for dx in (-0.58, 0.58):
-            b.box((x + dx, y + (k / 4 - 0.5) * width, z), (0.04, 0.04, 1.0), mat)
+        b.box((x + out * 0.58, y, z + high), (0.05, width, 0.06), mat)
+        for end in (-width / 2, width / 2):
+            b.box((x, y + end, z + high), (1.2, 0.05, 0.06), mat)
+    for k in range(4):
+        b.box((x + out * 0.58, y + (k / 3 - 0.5) * width, z), (0.05, 0.05, 1.0), mat)
 
 
 def awnings(r: random.Random, b: Build, d: float, w: float, side: int) -> None:

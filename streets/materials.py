@@ -178,7 +178,7 @@ def m_ground(a, b, scale=0.08, c3=None, grain=1.0):
         c = n.mix(n.step(n.noise(p, scale, 6, 0.6), 0.36, 0.64), rgb(*a), rgb(*b))
         if c3:
             c = n.mix(n.step(n.noise(p, scale * 9, 4, 0.7), 0.53, 0.62), c, rgb(*c3))
-        fine = n.noise(p, 4.0, 4, 0.65)
+        fine = n.noise(p, 4.0, 2, 0.65)
         c = n.mix(n.math("MULTIPLY", n.step(fine, 0.35, 0.75), 0.45), c, rgb(*[x * 0.45 for x in a]))
         relief = n("ShaderNodeBump", {"Strength": 0.6, "Distance": 0.04 * grain, "Height": fine})
         return n.principled(Base_Color=c, Roughness=0.95, Specular_IOR_Level=0.15, Normal=relief)
@@ -243,7 +243,7 @@ def m_facade(n):
     pane = n.math("GREATER_THAN", n.math("FRACT", n.math("MULTIPLY", bay, 4)), 0.05)
     shop = both(within(bay, 0.5, 0.41), within(v, 1.75, 1.3))
     shop_glass = n.math("MULTIPLY", shop, pane)
-    grime = n.noise(n.coord(3), 0.35, 4)
+    grime = n.noise(n.coord(3), 0.35, 2)
     wall = n.mix(n.math("MULTIPLY", n.step(grime, 0.4, 0.8), 0.35), wall, rgb(0.10, 0.09, 0.08))
     c = n.mix(n.math("MULTIPLY", both(sill, upper), 0.5), wall, rgb(0.55, 0.53, 0.50))
     frames = n.mix(n.math("GREATER_THAN", share(17), 0.5), rgb(0.05, 0.05, 0.05), rgb(0.55, 0.54, 0.52))
@@ -251,7 +251,7 @@ def m_facade(n):
     glass = n.mix(chance, rgb(0.012, 0.022, 0.032), rgb(0.05, 0.08, 0.10))
     blind = both(n.math("GREATER_THAN", chance, 0.55), n.math("GREATER_THAN", high, chance))
     glass = n.mix(n.math("MULTIPLY", blind, 0.7), glass, rgb(0.42, 0.40, 0.36))
-    goods = n.noise(n("ShaderNodeVectorMath", {0: n.coord(2), 1: (3.0, 1.6, 1)}, operation="MULTIPLY"), 1.5, 3)
+    goods = n.noise(n("ShaderNodeVectorMath", {0: n.coord(2), 1: (3.0, 1.6, 1)}, operation="MULTIPLY"), 1.5, 1)
     goods = n.math("MULTIPLY", n.step(goods, 0.45, 0.62), n.math("LESS_THAN", v, 1.9))
     display = n.mix(goods, rgb(0.02, 0.025, 0.03), rgb(0.20, 0.13, 0.08))
     c = n.mix(window, c, glass)
@@ -286,7 +286,7 @@ def winlit(n):
 def m_water(n):
     """The sea: swell and ripples, deep blue; what little it mirrors keeps it from the colour of the sky."""
     p = n("ShaderNodeVectorMath", {0: n.coord(3), 1: (1.0, 0.4, 1)}, operation="MULTIPLY")
-    swell = n.math("ADD", n.noise(p, 0.35, 6, 0.6), n.math("MULTIPLY", n.noise(p, 0.07, 2), 1.5))
+    swell = n.math("ADD", n.noise(p, 0.35, 3, 0.6), n.math("MULTIPLY", n.noise(p, 0.07, 1), 1.5))
     b = n("ShaderNodeBump", {"Strength": 0.6, "Distance": 0.6, "Height": swell})
     foam = n.math("MULTIPLY", n.step(n.noise(p, 0.16, 5), 0.62, 0.68), 0.5)
     c = n.mix(n.noise(p, 0.02, 3), rgb(0.006, 0.06, 0.12), rgb(0.012, 0.12, 0.16))
@@ -328,7 +328,7 @@ def make_materials():
         "pole": flat((0.23, 0.24, 0.24), 0.55, 0.4, 0.2),
         "galv": flat((0.50, 0.51, 0.50), 0.5, 0.5, 0.1),
         "plate": flat((0.75, 0.75, 0.7), 0.5),
-        "tail": glow((0.55, 0.012, 0.01), 0.25, 4.0),
+        "tail": glow((0.55, 0.010, 0.008), 0.25, 2.6),
         "head": glow((0.95, 0.93, 0.85), 0.35, 16.0),
         "amber": glow((0.9, 0.35, 0.03), 0.2, 1.0),
         "signred": glow((0.62, 0.018, 0.02), 0, 0.25),
@@ -359,7 +359,7 @@ def make_materials():
         "bulb_off": flat((0.05, 0.045, 0.04), 0.4),
         "lb_red": glow((1, 0.012, 0.012), 1.4, 6),
         "lb_blue": glow((0.02, 0.08, 1), 1.4, 7),
-        "taxi": glow((0.95, 0.75, 0.2), 0.4, 3),
+        "taxi": glow((0.95, 0.72, 0.16), 0.35, 1.0),
         "conc": flat((0.47, 0.45, 0.41), 0.9, 0, 0.22, 2),
         "stripe": flat((0.65, 0.03, 0.03), 0.5),
         "canopy": glow((0.75, 0.78, 0.8), 0, 0.8),

@@ -40,7 +40,7 @@ def downtown(scene: Scene) -> None:
             name = scene.r.choice(("bench", "trash can", "trash can", "planter", "planter"))
             s = scene.r.uniform(6, 60)
             if scene.clear(s, 2):
-                prop(scene, name, side * (scene.hw + scene.walk - 0.8), s, 0.14, -side * PI / 2)
+                prop(scene, name, side * (scene.hw + scene.walk - 0.45), s, 0.14, -side * PI / 2)
 
 
 def frontage(
@@ -294,7 +294,7 @@ def beach(scene: Scene) -> None:
         prop(scene, "lifeguard hut", u, s, sand(scene, u) + 0.3, PI / 2, colour=r.choice(PASTEL))
     for _ in range(5):
         name, s = r.choice(("bench", "trash can")), r.uniform(6, 70)
-        prop(scene, name, -(edge - 0.6), s, 0.14, PI / 2 if name == "bench" else 0)
+        prop(scene, name, -(edge - 0.45), s, 0.14, PI / 2 if name == "bench" else 0)
 
 
 def sand(scene: Scene, u: float) -> float:

@@ -32,11 +32,11 @@ def tree(seed, leaf="leaf"):
         size = r.uniform(0.75, 1.25) * np.array([1.1, 1.1, 0.75])
         points.append(clump + out * size * r.uniform(0.55, 1.1, (LEAVES, 1)))
         normals.append(out)
-    b.cards(np.concatenate(points), 0.062, leaf, r, 1.5, np.concatenate(normals))
+    b.cards(np.concatenate(points), 0.068, leaf, r, 1.5, np.concatenate(normals))
     return b
 
 
-CLUMPS, LEAVES = 26, 430  # of a tree; leaves of one clump
+CLUMPS, LEAVES = 26, 330  # of a tree; leaves of one clump
 
 
 def _sphere(rng, n):
@@ -80,7 +80,7 @@ def palm(seed, fan=True):
     return b
 
 
-def bush(seed, mat, size=(1.2, 1.2, 0.9), n=1100, leaf=0.065):
+def bush(seed, mat, size=(1.2, 1.2, 0.9), n=800, leaf=0.075):
     r = np.random.default_rng(seed)
     v = r.normal(size=(n, 3))
     v[:, 2] = np.abs(v[:, 2])
@@ -104,7 +104,7 @@ def hedge(seed, L=4.0, D=1.0, Hh=1.3, mat="hedge"):
                 p[:, i] = (Hh if i == 2 else nor[i] * (D, L)[i] / 2) + r.normal(0, 0.035, n)
         pts.append(p)
         nrm.append(np.tile(nor, (n, 1)))
-    b.cards(np.concatenate(pts), 0.055, mat, r, 1.4, np.concatenate(nrm))
+    b.cards(np.concatenate(pts), 0.062, mat, r, 1.4, np.concatenate(nrm))
     return b
 
 

@@ -81,7 +81,7 @@ def ground(scene: Scene, u: float, s: float) -> float:
         return 0.12 if scene.walk else -0.03
     if u < 0:
         return max(-0.2 * min(d, 3) - max(d - 3, 0) * 0.34 + bumps * min(d / 12, 2), VALLEY)
-    return 0.33 * d + bumps * min(d / 9, 2.5) + rock_face(scene, s) * min(max((d - 2) / 1.6, 0), 1)
+    return 0.33 * d + bumps * min(d / 9, 2.5) + rock_face(scene, s) * min(max((d - 3.4) / 1.6, 0), 1)
 
 
 def rock_face(scene: Scene, s: float) -> float:
