@@ -43,16 +43,18 @@ def traffic_light(state: str, arm: float = 7.5) -> Build:
 
 
 def _light_head(b: Build, x: float, z: float, state: str) -> None:
-    """Black housing on a back plate with a yellow rim; three lamps under visors."""
-    b.box((x, 0, z), (0.44, 0.28, 1.18), "black")
-    b.box((x, -0.10, z - 0.11), (0.74, 0.02, 1.40), "signyellow")
-    b.box((x, -0.115, z - 0.07), (0.66, 0.02, 1.32), "black")
+    """Black housing before a black plate whose face has a yellow rim; three lamps under visors."""
+    half, low, high = 0.40, z - 0.12, z + 1.44
+    b.box((x, 0, z), (0.46, 0.28, 1.32), "black")
+    b.box((x, -0.115, low), (2 * half, 0.03, high - low), "black")
+    for mat, inset, y in (("signyellow", 0.0, -0.134), ("black", 0.045, -0.138)):
+        x0, x1, z0, z1 = x - half + inset, x + half - inset, low + inset, high - inset
+        b.face([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], mat)
     for i, colour in enumerate(LIGHT_COLOURS):
-        middle, lit = z + 0.22 + i * 0.37, colour == state
-        b.cyl(
-            (x, -0.14, middle), (x, -0.19, middle), 0.165 if lit else 0.15, mat=f"bulb_{colour if lit else 'off'}", n=16
-        )
-        visor = [(x + 0.175 * math.cos(t), middle + 0.175 * math.sin(t)) for t in (math.pi * k / 8 for k in range(9))]
+        middle, lit = z + 0.23 + i * 0.43, colour == state
+        radius = 0.19 if lit else 0.165
+        b.cyl((x, -0.14, middle), (x, -0.20, middle), radius, mat=f"bulb_{colour if lit else 'off'}", n=16)
+        visor = [(x + 0.20 * math.cos(t), middle + 0.20 * math.sin(t)) for t in (math.pi * k / 8 for k in range(9))]
         for (x0, z0), (x1, z1) in pairwise(visor):
             b.face([(x0, -0.15, z0), (x1, -0.15, z1), (x1, -0.36, z1), (x0, -0.36, z0)], "black")
 
