@@ -43,7 +43,7 @@ LOOKS = {
     "fog": Look(0.8, (1, 0.98, 0.95), 40, (0.52, 0.54, 0.56), (0.60, 0.60, 0.59), (0.66, 0.68, 0.71), 0.50),
     "night": Look(0.20, (0.55, 0.70, 1), 0.6, (0.022, 0.025, 0.036), (0.03, 0.033, 0.045), (0.010, 0.017, 0.045), 1.3),
 }
-CANYON = 0.65  # stops that a camera opens between high buildings, which hide half the sky
+CANYON = 0.50  # stops that a camera opens between high buildings, which hide half the sky
 FOGGY_NIGHT: Colour = (0.036, 0.036, 0.041)  # lamps light the fog from within
 GROUND: dict[str, Colour] = {  # albedo of the land beyond the modelled ground
     "downtown": (0.20, 0.19, 0.17),
@@ -195,7 +195,8 @@ def _clear_sky(n: Nodes, sc: Description, rng: random.Random, look: Look, sun: V
         if kind == "hazy":
             sky = n.mix(0.4, sky, horizon)
         else:
-            deep = n.mix(n.step(z, 0.0, 0.22), rgb(1, 1, 1), rgb(*DEEP_BLUE))
+            seen = n("ShaderNodeLightPath")  # to the camera only: shade lit by it would be as blue
+            deep = n.mix(n.math("MULTIPLY", n.step(z, 0.0, 0.22), seen), rgb(1, 1, 1), rgb(*DEEP_BLUE))
             sky = n("ShaderNodeVectorMath", {0: sky, 1: deep}, operation="MULTIPLY")
         lit, shaded = (1.10, 1.05, 1.0), (0.55, 0.60, 0.68)
     else:
@@ -261,7 +262,7 @@ def _light_lamps(scene: Scene) -> None:
     """Warm pools under the nearest street lamps; each light costs noise, and far ones are only dots."""
     for at in sorted(scene.lamps, key=lambda lamp: lamp[1])[:7]:
         _hang(
-            scene, "SPOT", at, (0, 0, -1), 2000, (1, 0.72, 0.40), spot_size=2.4, spot_blend=0.6, shadow_soft_size=0.25
+            scene, "SPOT", at, (0, 0, -1), 1600, (1, 0.72, 0.40), spot_size=2.4, spot_blend=0.6, shadow_soft_size=0.25
         )
 
 
