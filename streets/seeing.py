@@ -187,7 +187,8 @@ def _painted_slots(ob: bpy.types.Object, entry: dict[str, Any]) -> set[int]:
 
 
 def _takes_object_colour(material: bpy.types.Material) -> bool:
-    return any(node.bl_idname == "ShaderNodeObjectInfo" for node in material.node_tree.nodes)
+    nodes = (node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeObjectInfo")
+    return any(node.outputs["Color"].is_linked for node in nodes)
 
 
 def _look_around(scene: Any, eye: Eye) -> dict[str, Any]:
