@@ -59,7 +59,7 @@ def _add_sheet(commands: Any) -> None:
 
 
 def _sheet(given: argparse.Namespace) -> None:
-    sheet.sheet(given.scenes, given.out, columns=given.columns, rows=given.rows, captions=given.captions)
+    sheet.sheet(given.scenes, given.out, columns=given.columns, rows=given.rows, captioned=given.captions)
     print(f"{given.out}: {given.out.stat().st_size / 1e3:.0f} kB")
 
 
@@ -76,7 +76,7 @@ def _add_audit(commands: Any) -> None:
 def _audit(given: argparse.Namespace) -> None:
     if given.verdicts:
         for name, share in audit.rates(audit.read(given.verdicts)).items():
-            print(f"{name:9} {share}")
+            print(f"{name:10} {share}")
     elif given.scenes and given.out:
         pages = audit.pages(given.scenes, given.out, count=given.count, seed=given.seed)
         print(f"{len(pages)} pages and verdicts.jsonl in {given.out}")

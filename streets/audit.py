@@ -3,8 +3,10 @@
     python -m streets audit --scenes build/streets/scenes --out build/streets/audit     (pages and verdicts.jsonl)
     python -m streets audit --verdicts build/streets/audit/verdicts.jsonl               (the share that is wrong)
 
-A claim is a caption (c1, c2, …) or an entity (e1, e2, …). Whoever looks replaces `"wrong": null` by the list of those
-that are not true of the picture, `[]` if all are; what is left null is not counted.
+A claim is a caption (c1, c2, …), an entity in a box of its own (e1, e2, …) or another attribute (a1, a2, …: numbers,
+areas, light, weather, setting). Whoever looks replaces `"wrong": null` by the list of those that are not true of the
+picture, `[]` if all are; what is left null is not counted. In `missed` goes what anybody would name that has no box:
+a grey box holds what counts as doubtful, and is neither claimed nor denied.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import itertools
 import json
 import math
 import random
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +24,17 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from streets import farm
+from streets import farm, truth
+from streets.captions import captions
 
-COLUMNS, ROWS = 2, 3
+COLUMNS, ROWS = 3, 2
 PICTURE = (720, 405)  # pixels
-TEXT = 230  # pixels beneath a picture
+TEXT = 215  # pixels beneath a picture
 LETTERS = 98  # in a line
 MARGIN = 6  # pixels
-BOX = (255, 40, 255)
+LINE = 14  # pixels, the height of letters
+CLAIMED, DOUBTED = (255, 40, 255), (190, 190, 190)  # colours of boxes
+KINDS = {"captions": ("c",), "entities": ("e",), "attributes": ("a",), "claims": ("c", "e", "a")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,13 @@ def pages(folder: Path, out: Path, *, count: int = 100, seed: int = 1) -> list[P
     """
     out.mkdir(parents=True, exist_ok=True)
     chosen = choose(farm.records(folder), count, seed)
-    blank = [{"seed": record["seed"], "claims": claims(record), "wrong": None, "note": ""} for record in chosen]
+    blank = [{"seed": one["seed"], "claims": claims(one), "wrong": None, "missed": [], "note": ""} for one in chosen]
     with open(out / "verdicts.jsonl", "x", encoding="utf-8") as verdicts:
         verdicts.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in blank)
     written = []
     for number, first in enumerate(range(0, len(chosen), COLUMNS * ROWS), start=1):
         written.append(out / f"page-{number}.png")
-        _page(chosen[first : first + COLUMNS * ROWS], folder).save(written[-1])
+        _page([_panel(record, folder) for record in chosen[first:][: COLUMNS * ROWS]]).save(written[-1])
     return written
 
 
@@ -80,34 +86,37 @@ def choose(records: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[
 
 def claims(record: Mapping[str, Any]) -> dict[str, str]:
     """What is claimed about a picture, by the names that verdicts use."""
-    from streets.captions import captions
-    from streets.truth import entities
-
-    said = {f"c{k}": caption for k, caption in enumerate(captions(record), start=1)}
-    return said | {f"e{k}": _words(entity) for k, entity in enumerate(entities(record), start=1)}
+    true, _ = truth.attributes(record)
+    of_the_whole = truth.areas(record)[0] | {name for name in true if re.match(r"\d|no |\w+:", name)}
+    said = {
+        "c": captions(record),
+        "e": [_words(entity) for entity in truth.entities(record)],
+        "a": sorted(true & of_the_whole),
+    }
+    return {f"{kind}{k}": claim for kind, made in said.items() for k, claim in enumerate(made, start=1)}
 
 
 def rates(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Share]:
-    """The shares that are wrong: captions, entities, both, and pictures with anything wrong.
+    """The shares that are wrong, of captions, entities, attributes and all three; of pictures, those with anything
+    wrong (`pictures`) and those with anything missed (`missed`).
 
-    Each a Wilson interval at 95 %. What is said about one picture is wrong together, so the intervals over claims are
-    narrower than they should be; the one over pictures is right. Raises ValueError where a verdict names no claim.
+    Each with Wilson's interval at 95 %. What is said about one picture is wrong together, so the intervals over claims
+    are narrower than they should be; those over pictures are right. ValueError where a verdict names no claim.
     """
     done = [verdict for verdict in verdicts if verdict["wrong"] is not None]
     for verdict in done:
         if unknown := set(verdict["wrong"]) - set(verdict["claims"]):
             raise ValueError(
-                f"seed {verdict['seed']}: {sorted(unknown)} are none of its claims {list(verdict['claims'])}"
+                f"seed {verdict['seed']}: {sorted(unknown)} are not among its claims {list(verdict['claims'])}"
             )
-    named = {"captions": "c", "entities": "e", "claims": ("c", "e")}
-    shares = {
-        name: share(
-            sum(claim.startswith(start) for verdict in done for claim in set(verdict["wrong"])),
-            sum(claim.startswith(start) for verdict in done for claim in verdict["claims"]),
-        )
-        for name, start in named.items()
-    }
-    return shares | {"pictures": share(sum(bool(verdict["wrong"]) for verdict in done), len(done))}
+
+    def of_kind(field: str, letters: tuple[str, ...]) -> int:
+        return sum(claim[0] in letters for verdict in done for claim in set(verdict[field]))
+
+    shares = {name: share(of_kind("wrong", letters), of_kind("claims", letters)) for name, letters in KINDS.items()}
+    shares["pictures"] = share(sum(bool(verdict["wrong"]) for verdict in done), len(done))
+    shares["missed"] = share(sum(bool(verdict["missed"]) for verdict in done), len(done))
+    return shares
 
 
 def share(wrong: int, count: int, z: float = 1.959964) -> Share:
@@ -129,49 +138,48 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def _words(entity: Mapping[str, Any]) -> str:
     """An entity as one would say it: black car, parked, away."""
-    said = [f"{entity.get('colour') or ''} {entity['tag']}".strip()]
-    return ", ".join(said + [str(entity[name]) for name in ("action", "facing") if entity.get(name)])
+    named = f"{entity.get('colour', '')} {entity['tag']}".strip()
+    return ", ".join([named, *(entity[name] for name in ("action", "facing") if name in entity)])
 
 
-def _page(records: Sequence[Mapping[str, Any]], folder: Path) -> Image.Image:
+def _page(panels: Sequence[Image.Image]) -> Image.Image:
     width, height = PICTURE[0] + MARGIN, PICTURE[1] + TEXT
-    rows = -(-len(records) // COLUMNS)
-    page = Image.new("RGB", (COLUMNS * width - MARGIN, rows * height), "white")
-    for place, record in enumerate(records):
-        page.paste(_panel(record, folder), (place % COLUMNS * width, place // COLUMNS * height))
+    page = Image.new("RGB", (COLUMNS * width - MARGIN, -(-len(panels) // COLUMNS) * height), "white")
+    for place, panel in enumerate(panels):
+        page.paste(panel, (place % COLUMNS * width, place // COLUMNS * height))
     return page
 
 
 def _panel(record: Mapping[str, Any], folder: Path) -> Image.Image:
     """One picture with the boxes of its entities, and its claims beneath."""
-    from streets.truth import entities
-
     panel = Image.new("RGB", (PICTURE[0], PICTURE[1] + TEXT), "white")
     with Image.open(farm.picture_of(folder, record["seed"])) as image:
         panel.paste(image.convert("RGB").resize(PICTURE, Image.Resampling.LANCZOS))
-    draw, small, font = ImageDraw.Draw(panel), ImageFont.load_default(12), ImageFont.load_default(14)
-    for number, entity in enumerate(entities(record), start=1):
-        x0, y0, x1, y1 = (round(end * side) for end, side in zip(entity["box"], PICTURE * 2, strict=True))
-        draw.rectangle((x0, y0, x1, y1), outline=BOX)
-        label = (x0, max(0, y0 - 14))
-        draw.rectangle(draw.textbbox(label, f"e{number}", small), fill=BOX)
-        draw.text(label, f"e{number}", "white", small)
-    draw.multiline_text((MARGIN, PICTURE[1] + 2), _claims_text(record), "black", font, spacing=3)
+    draw, font = ImageDraw.Draw(panel), ImageFont.load_default(LINE)
+    for entity in truth.doubtful(record):
+        _box(draw, entity, entity["kind"], DOUBTED)
+    for number, entity in enumerate(truth.entities(record), start=1):
+        _box(draw, entity, f"e{number}", CLAIMED)
+    draw.multiline_text((MARGIN, PICTURE[1] + 2), _listed(record), "black", font, spacing=3)
     return panel
 
 
-def _claims_text(record: Mapping[str, Any]) -> str:
-    named = claims(record)
-    lines = [f"seed {record['seed']}"]
-    for name, text in named.items():
-        if name.startswith("c"):
-            lines += textwrap.wrap(f"{name}  {text}", LETTERS, subsequent_indent="      ")
-    pixels = _pixels(record)
-    listed = "   ".join(f"{name} {text} ({pixels[name]} px)" for name, text in named.items() if name.startswith("e"))
-    return "\n".join(lines + textwrap.wrap(listed, LETTERS))
+def _box(draw: ImageDraw.ImageDraw, entity: Mapping[str, Any], label: str, colour: tuple[int, int, int]) -> None:
+    x0, y0, x1, y1 = (round(end * side) for end, side in zip(entity["box"], PICTURE * 2, strict=True))
+    draw.rectangle((x0, y0, x1, y1), outline=colour)
+    corner, font = (x0, max(0, y0 - LINE)), ImageFont.load_default(LINE - 2)
+    draw.rectangle(draw.textbbox(corner, label, font), fill=colour)
+    draw.text(corner, label, "white", font)
 
 
-def _pixels(record: Mapping[str, Any]) -> dict[str, int]:
-    from streets.truth import entities
-
-    return {f"e{k}": round(entity["pixels"]) for k, entity in enumerate(entities(record), start=1)}
+def _listed(record: Mapping[str, Any]) -> str:
+    """Captions a line each, entities and attributes in lines of their own."""
+    named, lines = claims(record), [f"seed {record['seed']}"]
+    for name, caption in named.items():
+        if name[0] == "c":
+            lines += textwrap.wrap(f"{name} {caption}", LETTERS, subsequent_indent="     ")
+    for kind in "ea":
+        # no-break spaces: a claim stays on one line
+        words = [f"{name} {claim}".replace(" ", "\xa0") for name, claim in named.items() if name[0] == kind]
+        lines += textwrap.wrap("    ".join(words), LETTERS)
+    return "\n".join(lines).replace("\xa0", " ")

@@ -14,7 +14,9 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from streets import farm
+from streets.captions import captions
 from streets.sample import SETTINGS, SUN_ELEVATION
+from streets.truth import entities
 
 THUMB = (240, 135)  # pixels
 GAP = 2  # pixels between the pictures
@@ -26,12 +28,12 @@ LIGHTS, PLACES = list(SUN_ELEVATION), list(SETTINGS)
 
 
 def sheet(
-    folder: Path, out: Path, *, columns: int = len(PLACES), rows: int = len(LIGHTS), captions: bool = False
+    folder: Path, out: Path, *, columns: int = len(PLACES), rows: int = len(LIGHTS), captioned: bool = False
 ) -> None:
     """Writes a JPEG of scenes of a folder. With as many columns as settings and as many rows as lights, and scenes
     for all pairs, a column is a setting and a row is a light. The same folder gives the same bytes."""
     chosen = choose(farm.records(folder), columns * rows)
-    (width, height), below = THUMB, CAPTION if captions else 0
+    (width, height), below = THUMB, CAPTION if captioned else 0
     step = (width + GAP, height + below + GAP)
     page = Image.new("RGB", (columns * step[0] - GAP, -(-len(chosen) // columns) * step[1] - GAP), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)
@@ -39,7 +41,7 @@ def sheet(
         x, y = place % columns * step[0], place // columns * step[1]
         with Image.open(farm.picture_of(folder, record["seed"])) as image:
             page.paste(image.convert("RGB").resize(THUMB, Image.Resampling.LANCZOS), (x, y))
-        if captions:
+        if captioned:
             draw.multiline_text((x + 2, y + height + 2), _caption(record), "black", font, spacing=2)
     page.save(out, quality=QUALITY, optimize=True)
 
@@ -70,8 +72,6 @@ def _cell(scene: Mapping[str, Any]) -> tuple[int, int]:
 
 def _features(record: Mapping[str, Any]) -> dict[str, float]:
     """What is on a picture -> its weight. Light and setting together outweigh all the rest."""
-    from streets.truth import entities
-
     scene = record["scene"]
     seen = {f"{entity['tag']} {entity.get('colour')}" for entity in entities(record)}
     return {
@@ -82,6 +82,4 @@ def _features(record: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _caption(record: Mapping[str, Any]) -> str:
-    from streets.captions import captions
-
     return textwrap.fill(captions(record)[0], LETTERS, max_lines=2, placeholder=" …")

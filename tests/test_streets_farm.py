@@ -151,17 +151,19 @@ def test_the_interval_is_wilsons() -> None:
 
 
 def verdict(seed: int, wrong: list[str] | None) -> dict[str, Any]:
-    return {"seed": seed, "claims": {"c1": "a car", "c2": "a bus", "e1": "car"}, "wrong": wrong, "note": ""}
+    claims = {"c1": "a car", "c2": "a bus", "e1": "car", "a1": "trees"}
+    return {"seed": seed, "claims": claims, "wrong": wrong, "missed": ["dog"] if seed == 1 else [], "note": ""}
 
 
 def test_rates_count_claims_and_pictures_and_leave_out_what_nobody_judged() -> None:
     rates = audit.rates([verdict(1, []), verdict(2, ["c1", "e1"]), verdict(3, None), verdict(4, ["c2", "c2"])])
     counts = {name: (share.wrong, share.count) for name, share in rates.items()}
-    assert counts == {"captions": (2, 6), "entities": (1, 3), "claims": (3, 9), "pictures": (2, 3)}
+    claims = {"captions": (2, 6), "entities": (1, 3), "attributes": (0, 3), "claims": (3, 12)}
+    assert counts == claims | {"pictures": (2, 3), "missed": (1, 3)}
 
 
 def test_a_verdict_on_a_claim_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"seed 1: \['c9'\] are none of its claims"):
+    with pytest.raises(ValueError, match=r"seed 1: \['c9'\] are not among its claims"):
         audit.rates([verdict(1, ["c9"])])
 
 
