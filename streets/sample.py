@@ -118,26 +118,20 @@ PAINTS = {  # vehicle and colour
     ("car", "black"): 3,
     ("car", "silver"): 2,
     ("car", "green"): 2,
-    ("car", "gray"): 1,
     ("sports car", "red"): 3,
     ("sports car", "yellow"): 2,
     ("sports car", "orange"): 2,
-    ("sports car", "blue"): 1,
-    ("suv", "black"): 2,
+    ("suv", "black"): 3,
     ("suv", "white"): 2,
     ("suv", "red"): 2,
-    ("suv", "blue"): 1,
-    ("pickup truck", "red"): 2,
+    ("pickup truck", "red"): 3,
     ("pickup truck", "white"): 2,
     ("pickup truck", "blue"): 2,
-    ("pickup truck", "black"): 1,
     ("truck", "white"): 2,
     ("truck", "blue"): 2,
     ("truck", "yellow"): 2,
-    ("truck", "orange"): 1,
     ("dump truck", "orange"): 2,
     ("dump truck", "yellow"): 2,
-    ("dump truck", "green"): 1,
     ("bus", "blue"): 2,
     ("bus", "red"): 2,
     ("bus", "white"): 2,
@@ -147,16 +141,29 @@ PAINTS = {  # vehicle and colour
     ("van", "blue"): 2,
     ("motorcycle", "red"): 2,
     ("motorcycle", "black"): 2,
-    ("motorcycle", "blue"): 1,
-    ("motorcycle", "green"): 1,
-    ("taxi", "yellow"): 5,
-    ("police car", "black"): 5,
+    ("taxi", "yellow"): 4,
+    ("police car", "black"): 4,
     ("ambulance", "white"): 4,
-    ("bicycle", "red"): 2,
+    ("bicycle", "red"): 3,
     ("bicycle", "blue"): 2,
-    ("bicycle", "black"): 1,
 }
-VEHICLE_COUNTS = {0: 5, 1: 9, 2: 12, 3: 7, 4: 3, 5: 2, 6: 2}
+RARE_PAINTS = {  # come up only among what is not featured
+    ("car", "gray"): 3,
+    ("car", "silver"): 3,
+    ("sports car", "blue"): 3,
+    ("suv", "blue"): 3,
+    ("suv", "silver"): 3,
+    ("pickup truck", "black"): 3,
+    ("truck", "orange"): 3,
+    ("dump truck", "green"): 3,
+    ("motorcycle", "blue"): 3,
+    ("motorcycle", "green"): 3,
+    ("bicycle", "black"): 3,
+    ("van", "gray"): 3,
+}
+VEHICLE_COUNTS = {0: 5, 1: 7, 2: 12, 3: 8, 4: 4, 5: 2, 6: 2}
+FEATURED = 3
+"""So many vehicles of a scene are dealt, and placed where they are seen well."""
 PEOPLE_COUNTS = {0: 7, 1: 7, 2: 3, 3: 2, 4: 1}  # where there is a pavement
 ACTS = {"walking": 4, "standing": 3, "crossing": 5}
 SHIRTS = {"red": 3, "blue": 2, "white": 2, "yellow": 2, "green": 2, "black": 1, "orange": 1}
@@ -258,13 +265,14 @@ def _camera(rng: random.Random, extras: Sequence[str], to_see_at_the_kerb: bool)
 
 
 def _vehicles(rng: random.Random, seed: int, setting: str, red: bool) -> list[dict[str, Any]]:
-    """The first two are featured: dealt, and placed where they are seen well. Before a red light a queue forms."""
+    """The first ones are featured; before a red light a queue forms."""
     count = deal(VEHICLE_COUNTS, seed, "vehicles")
     if red and 0 < count < 4:
         count += rng.randrange(3)
     out = []
     for i in range(count):
-        kind, colour = deal(PAINTS, seed, f"paint {i}") if i < 2 else _draw(rng, PAINTS)
+        featured = i < FEATURED
+        kind, colour = deal(PAINTS, seed, f"paint {i}") if featured else _draw(rng, PAINTS | RARE_PAINTS)
         if setting == "highway" and kind == "bicycle":
             kind = "motorcycle"
         parked = 3.0 if SETTINGS[setting]["walk"] else 0.6 if setting == "desert" else 0.0
@@ -273,7 +281,7 @@ def _vehicles(rng: random.Random, seed: int, setting: str, red: bool) -> list[di
             "oncoming": 1.8 if setting == "highway" else 3.2,  # there the barrier hides some
             "parked": 0 if kind in NEVER_PARKED else parked,
         }
-        out.append({"kind": kind, "colour": colour, "role": _draw(rng, roles), "featured": i < 2})
+        out.append({"kind": kind, "colour": colour, "role": _draw(rng, roles), "featured": featured})
     return out
 
 

@@ -150,9 +150,9 @@ def traffic(scene: Any) -> None:
 def _vehicle(plan: Plan, vehicle: Mapping[str, Any]) -> None:
     featured, kind = vehicle["featured"], vehicle["kind"]
     good, enough = (0.85, 0.35) if featured else (0.6, 0.25)
-    spot = plan.best(_vehicle_spots(plan, vehicle), good, enough)
-    if spot is None and vehicle["role"] != "away":  # no room at the kerb, say: there is some in the lanes
-        spot = plan.best(_vehicle_spots(plan, {**vehicle, "role": "away"}), good, enough)
+    spot = None
+    for role in dict.fromkeys((vehicle["role"], "away", "oncoming")):  # no room at the kerb: there is some in the lanes
+        spot = spot or plan.best(_vehicle_spots(plan, {**vehicle, "role": role}), good, enough)
     if spot is None:
         return
     u, s, heading, action = spot[1]
@@ -276,13 +276,13 @@ def _person_spots(plan: Plan, person: Mapping[str, Any]) -> Iterator[tuple[Thing
     rng, scene, act, featured = plan.rng, plan.scene, person["act"], person["featured"]
     while True:
         if act == "crossing":
-            s = scene.gap[0] - 2.1 + rng.uniform(-0.8, 0.8) if scene.gap else rng.uniform(8, 14 if featured else 22)
+            s = scene.gap[0] - 2.1 + rng.uniform(-0.8, 0.8) if scene.gap else rng.uniform(8, 12 if featured else 22)
             u = rng.uniform(-0.7, 1) * (scene.hw - 0.8)
             yield _somebody(plan, u, s, 3.0), (u, s, rng.choice((-1, 1)) * PI / 2 + rng.gauss(0, 0.1))
             continue
         side = 1 if featured or rng.random() < 0.6 or not scene.walk else -1
         u = side * (scene.hw + rng.uniform(0.5, max(1.0, scene.walk - 0.8)))
-        s = rng.uniform(6, 14) if featured else rng.uniform(8, 26)
+        s = rng.uniform(6, 11) if featured else rng.uniform(8, 26)
         if not scene.clear(s, 1):
             s = scene.gap[0] - 1.5 - rng.uniform(0, 5)
         yield _somebody(plan, u, s), (u, s, _turned(rng, act))
