@@ -188,7 +188,8 @@ def m_ground(a, b, scale=0.08, c3=None, grain=1.0):
 
 def m_leaf(dark, light, trans=0.25):
     def fn(n):
-        inst = n("ShaderNodeObjectInfo", out=5)
+        # by place, not by Blender's random number of an object: that comes from its name, which earlier scenes change
+        inst = n("ShaderNodeTexWhiteNoise", {0: n("ShaderNodeObjectInfo")}, out=0)
         k = n.math("ADD", n("ShaderNodeNewGeometry", out=8), n.math("MULTIPLY", inst, 0.35))
         c = n.mix(n.step(k, 0.05, 1.2), rgb(*dark), rgb(*light))
         d = n.principled(Base_Color=c, Roughness=0.55, Specular_IOR_Level=0.35)
