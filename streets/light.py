@@ -44,6 +44,7 @@ LOOKS = {
     "night": Look(0.20, (0.55, 0.70, 1), 0.6, (0.022, 0.025, 0.036), (0.03, 0.033, 0.045), (0.010, 0.017, 0.045), 1.3),
 }
 CANYON = 0.50  # stops that a camera opens between high buildings, which hide half the sky
+AGAINST_LOW_SUN = 1.3  # the same, where every front that it sees is in the shade
 FOGGY_NIGHT: Colour = (0.036, 0.036, 0.041)  # lamps light the fog from within
 GROUND: dict[str, Colour] = {  # albedo of the land beyond the modelled ground
     "downtown": (0.20, 0.19, 0.17),
@@ -65,8 +66,7 @@ def light_up(scene: Scene) -> None:
     _fill_air(sc, look, sun)
     _paint_world(scene, look, sun)
     _hang(scene, "SUN", (0, 0, 50), -sun, look.sun, look.sun_colour, angle=math.radians(look.sun_angle))
-    shady = sc["setting"] == "downtown" and sc["light"] not in ("noon", "night")
-    scene.s.view_settings.exposure = look.exposure + (CANYON if shady else 0)
+    scene.s.view_settings.exposure = look.exposure + _opening(sc, sun)
     for tag in scene.tags:
         if tag["tag"] == "hills":
             tag["ob"].visible_shadow = False  # they are as high as a low sun, and would put every sunset in the shade
@@ -91,6 +91,13 @@ def look_of(sc: Description) -> Look:
     return look
 
 
+def _opening(sc: Description, sun: Vector) -> float:
+    """Stops that a camera opens between high buildings."""
+    if sc["setting"] != "downtown" or sc["light"] in ("noon", "night"):
+        return 0.0
+    return AGAINST_LOW_SUN if sc["light"] == "sunset" and sun.y > 0 else CANYON
+
+
 def set_globals(*, night: bool, wet: bool) -> None:
     values = values_of("Globals")
     values["Night"].default_value, values["Wet"].default_value = float(night), float(wet)
@@ -100,7 +107,7 @@ def _sun_direction(sc: Description) -> Vector:
     """Unit vector to the sun (or moon). Azimuth 0 is straight ahead, positive to the right."""
     turn, elevation = sc["azimuth"], math.radians(sc["elevation"])  # turn: -1 to 1
     if sc["setting"] == "downtown":  # among high buildings the sun comes only along the street
-        azimuth = math.pi + turn * 0.5 if abs(turn) > 0.4 else turn * (0.3 if sc["light"] == "sunset" else 0.9)
+        azimuth = math.pi + turn * 0.5 if abs(turn) > 0.3 else turn * (0.3 if sc["light"] == "sunset" else 0.9)
     elif sc["light"] == "sunset":  # ahead, for a sky that glows, or behind, for fronts that do
         azimuth = math.pi + turn * 0.6 if abs(turn) > 0.67 else turn * 0.9
     else:
