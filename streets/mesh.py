@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 
 import bpy
 import numpy as np
@@ -11,20 +12,33 @@ from mathutils import Vector
 from streets.materials import MAT
 
 PI = math.pi
+Point = Sequence[float]  # x, y, z
 
 
 class Build:
-    """Accumulates polygons of one object; local frame: x right, y forward, z up, metres."""
+    """Accumulates polygons of one object; local frame: x right, y forward, z up, metres.
 
-    def __init__(self):
-        self.v, self.f, self.m, self.uv, self.sm, self.mats = [], [], [], [], [], []
+    v: corners. f: faces, as indices into v; for each of them m: index into mats, uv: its corners' coordinates or None,
+    sm: whether it is shaded smooth. Materials go by their names in `materials.MAT`.
+    """
 
-    def face(self, pts, mat, uv=None, smooth=False):
+    def __init__(self) -> None:
+        self.v: list[Point] = []
+        self.f: list[tuple[int, ...]] = []
+        self.m: list[int] = []
+        self.uv: list[Sequence[tuple[float, float]] | None] = []
+        self.sm: list[bool] = []
+        self.mats: list[str] = []
+
+    def face(self, pts: Iterable[Point], mat: str, uv=None, smooth: bool = False) -> None:
+        """A polygon with corners of its own: no shading runs over its edges."""
+        pts = list(pts)
         base = len(self.v)
         self.v += [tuple(p) for p in pts]
         self.index(range(base, base + len(pts)), mat, uv, smooth)
 
-    def index(self, ids, mat, uv=None, smooth=False):
+    def index(self, ids: Iterable[int], mat: str, uv=None, smooth: bool = False) -> None:
+        """A polygon over corners that are already in v."""
         if mat not in self.mats:
             self.mats.append(mat)
         self.f.append(tuple(ids))
@@ -32,7 +46,8 @@ class Build:
         self.uv.append(uv)
         self.sm.append(smooth)
 
-    def box(self, c, s, mat, top=1.0, topmat=None, uv=False):
+    def box(self, c: Point, s: Point, mat: str, top: float = 1.0, topmat: str | None = None, uv: bool = False) -> None:
+        """Box on the point c (middle of its underside) with sides s; `top` narrows its upper end, uv runs round it."""
         x, y, z = c
         a, b, h = s[0] / 2, s[1] / 2, s[2]
         lo = [(x - a, y - b, z), (x + a, y - b, z), (x + a, y + b, z), (x - a, y + b, z)]
@@ -47,7 +62,15 @@ class Build:
         self.face(hi, topmat or mat)
         self.face(lo[::-1], mat)
 
-    def loft(self, rings, mat, caps=True, smooth=True, capmats=None):
+    def loft(
+        self,
+        rings: Sequence[Sequence[Point]],
+        mat: str,
+        caps: bool = True,
+        smooth: bool = True,
+        capmats: tuple[str, str] | None = None,
+    ) -> None:
+        """Skin over closed rings with the same number of points, capped at both ends."""
         base, k = len(self.v), len(rings[0])
         for r in rings:
             self.v += [tuple(p) for p in r]
@@ -59,7 +82,18 @@ class Build:
             self.face(rings[0][::-1], (capmats or (mat, mat))[0])
             self.face(rings[-1], (capmats or (mat, mat))[1])
 
-    def cyl(self, p, q, r0, r1=None, mat="pole", n=8, caps=True, smooth=True):
+    def cyl(
+        self,
+        p: Point,
+        q: Point,
+        r0: float,
+        r1: float | None = None,
+        mat: str = "pole",
+        n: int = 8,
+        caps: bool = True,
+        smooth: bool = True,
+    ) -> None:
+        """Cylinder or cone from p (radius r0) to q (r1)."""
         p, q = Vector(p), Vector(q)
         d = (q - p).normalized()
         a = d.orthogonal().normalized()
@@ -71,7 +105,8 @@ class Build:
 
         self.loft([ring(p, r0), ring(q, r0 if r1 is None else r1)], mat, caps, smooth)
 
-    def ball(self, c, r, mat, n=8, squash=(1, 1, 1)):
+    def ball(self, c: Point, r: float, mat: str, n: int = 8, squash: Point = (1, 1, 1)) -> None:
+        """Ellipsoid round c: radius r, times `squash` along each axis; n points round, n // 2 rings."""
         rings = []
         for i in range(1, n // 2 + 1):
             t = PI * (i - 0.5) / (n // 2)
@@ -87,8 +122,10 @@ class Build:
             )
         self.loft(rings, mat)
 
-    def panel(self, quad, u0, u1, v0, v1, mat, off=0.008):
-        """Inset rectangle on a quad (a b c d = lower-left, lower-right, upper-right, upper-left)."""
+    def panel(
+        self, quad: Sequence[Point], u0: float, u1: float, v0: float, v1: float, mat: str, off: float = 0.008
+    ) -> None:
+        """Rectangle `off` metres before a quad, whose corners go lower-left, lower-right, upper-right, upper-left."""
         a, b, c, d = map(Vector, quad)
         n = (b - a).cross(d - a).normalized() * off
 
@@ -113,7 +150,17 @@ class Build:
         for q in np.stack([pts - b - c, pts + b - c * 0.6, pts + b + c, pts - b * 0.6 + c], 1).tolist():
             self.face(q, mat)
 
-    def text(self, s, mat, size, origin, xdir=(1, 0, 0), ydir=(0, 0, 1), fn=None):
+    def text(
+        self,
+        s: str,
+        mat: str,
+        size: float,
+        origin: Point,
+        xdir: Point = (1, 0, 0),
+        ydir: Point = (0, 0, 1),
+        fn: Callable[[Vector], Point] | None = None,
+    ) -> None:
+        """Lettering in Blender's own font, centred on origin along xdir; fn bends each point, onto a road, say."""
         cu = bpy.data.curves.new("t", "FONT")
         cu.body, cu.size, cu.align_x, cu.align_y = s, 1.0, "CENTER", "CENTER"
         cu.offset = 0.018
@@ -133,7 +180,8 @@ class Build:
         bpy.data.objects.remove(ob)
         bpy.data.curves.remove(cu)
 
-    def mesh(self, name):
+    def mesh(self, name: str) -> bpy.types.Mesh:
+        """The Blender mesh; edges sharper than 38 degrees stay sharp where faces are smooth."""
         me = bpy.data.meshes.new(name)
         me.from_pydata(self.v, [], self.f)
         for m in self.mats:
@@ -149,8 +197,8 @@ class Build:
         return me
 
 
-def ring(y, hw, zb, zt, ch=0.10, waist=0.55):
-    """Cross-section of a body at y: rounded shoulders, widest at the waist line."""
+def ring(y: float, hw: float, zb: float, zt: float, ch: float = 0.10, waist: float = 0.55) -> list[Point]:
+    """Cross-section of a body at y, hw wide to each side, from zb up to zt: cut shoulders (ch), widest at the waist."""
     zm = zb + (zt - zb) * waist
     half = [(hw * 0.86, zb), (hw * 0.985, zb + 0.1), (hw, zm), (hw * 0.975, zt - ch), (hw - ch * 1.1, zt)]
     return [(x, y, z) for x, z in half] + [(-x, y, z) for x, z in half[::-1]]
