@@ -39,6 +39,8 @@ from typing import Any
 WIDTH, HEIGHT = 480, 270  # of sample.py; masks count pixels at this size
 CLEAR, DOUBTFUL = "clear", "doubtful"
 
+Entity = dict[str, Any]
+
 ANY_CAR = {"car", "sports car", "suv", "taxi", "police car"}
 GROUPS = {
     "any car": ANY_CAR,
@@ -166,28 +168,29 @@ AREA_CONFUSIONS = {  # area -> what some would call it
 }
 
 
-def entities(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def entities(record: Mapping[str, Any]) -> list[Entity]:
     """What is clear in the picture, largest first."""
-    return [_entity(thing, record) for thing in _things(record) if verdict(thing) == CLEAR]
+    return _judged(record)[0]
 
 
-def doubtful(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def doubtful(record: Mapping[str, Any]) -> list[Entity]:
     """What a person might or might not see in the picture, largest first."""
-    return [_entity(thing, record) for thing in _things(record) if verdict(thing) == DOUBTFUL]
+    return _judged(record)[1]
 
 
 def attributes(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     """The attributes (see above) that are true of the picture, and those that are doubtful; disjoint."""
     true: set[str] = set()
     maybe: set[str] = set()
-    for entity in entities(record):
+    clear, unsure = _judged(record)
+    for entity in clear:
         certain, uncertain = _said_of(entity)
         true |= certain
         maybe |= uncertain
-    for entity in doubtful(record):
+    for entity in unsure:
         for said in _said_of(entity):
             maybe |= said
-    for certain, uncertain in (_counts(record), areas(record), _circumstances(record)):
+    for certain, uncertain in (_counts(clear, unsure), areas(record), _circumstances(record)):
         true |= certain
         maybe |= uncertain
     if record["scene"].get("control") == "light":
@@ -263,7 +266,7 @@ def seen_colours(paint: Iterable[float], ring: Iterable[float], transmittance: f
     blue_shade = 225 <= hue % 360 <= 300
     if names or chroma > (17 if blue_shade else 11) or transmittance < 0.75:
         return names
-    if lightness >= 70 or (lightness >= 34 and lightness >= around + 10):
+    if lightness >= 70 or (lightness >= 34 and lightness >= around + 10) or (lightness >= 58 and lightness >= around):
         names.add("white")
     if lightness <= 16 or (lightness <= 32 and lightness <= around - 10):
         names.add("black")
@@ -286,14 +289,27 @@ def _things(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(things, key=lambda thing: (-thing["pixels"], thing["tag"], thing["box"]))
 
 
-def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+def _judged(record: Mapping[str, Any]) -> tuple[list[Entity], list[Entity]]:
+    """What is clear, and what is doubtful."""
+    clear, unsure = [], []
+    for thing in _things(record):
+        judged = verdict(thing)
+        if judged is None:
+            continue
+        entity = _entity(thing, record)
+        nameless = entity["kind"] == "bicycle" and entity["tag"] != "bicycle"  # not a vehicle, so it has no other name
+        (clear if judged == CLEAR and not nameless else unsure).append(entity)
+    return clear, unsure
+
+
+def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
     """One object as a person would describe it. `kind` is what it is, `tag` what can be told of it.
 
     `colours_maybe` are the colours that some would name and others not.
     """
     kind, pixels = thing["tag"], thing["pixels"]
     hard = _hardness(thing, record)
-    entity: dict[str, Any] = {"tag": kind, "kind": kind, "box": thing["box"], "pixels": round(pixels)}
+    entity: Entity = {"tag": kind, "kind": kind, "box": thing["box"], "pixels": round(pixels)}
     if thing.get("vehicle"):
         entity["vehicle"] = True
         if not _kind_can_be_told(thing, hard):
@@ -399,18 +415,19 @@ def _phrases(entity: Mapping[str, Any], names: set[str]) -> tuple[set[str], set[
     return sure, unsure
 
 
-def _counts(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+def _counts(seen: Iterable[Entity], unsure: Iterable[Entity]) -> tuple[set[str], set[str]]:
     """Exact numbers, where nothing that would count is doubtful."""
-    seen, unsure = entities(record), doubtful(record)
     true, maybe = set(), set()
+    said_of_seen, said_of_unsure = [_said_of(entity) for entity in seen], [_said_of(entity) for entity in unsure]
+    kinds = [entity["kind"] for entity in (*seen, *unsure)]
     for name in COUNTED:
-        certain = sum(name in _said_of(entity)[0] for entity in seen)
-        possible = certain + sum(name in _said_of(entity)[1] for entity in seen)
-        possible += sum(name in _said_of(entity)[0] | _said_of(entity)[1] for entity in unsure)
-        if name == "vehicle":  # some would count a bicycle
-            possible += sum(entity["kind"] == "bicycle" for entity in (*seen, *unsure))
-        if name == "person":  # riders are people, too
-            possible += sum(entity["kind"] in RIDDEN for entity in (*seen, *unsure))
+        certain = sum(name in sure for sure, _ in said_of_seen)
+        possible = certain + sum(name in perhaps for _, perhaps in said_of_seen)
+        possible += sum(name in sure | perhaps for sure, perhaps in said_of_unsure)
+        if name == "vehicle":
+            possible += kinds.count("bicycle")  # some would count it
+        if name == "person":
+            possible += sum(kind in RIDDEN for kind in kinds)  # riders are people, too
         said = {how_many(count, name) for count in range(certain, possible + 1)}
         (true if certain == possible else maybe).update(said - {""})
     return true, maybe

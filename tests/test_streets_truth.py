@@ -1,0 +1,386 @@
+"""What is said of a rendered picture: judged from its evidence, never more than can be seen."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # streets/ is run from the checkout and not installed
+
+from streets import truth
+from streets.captions import article, captions, described
+from streets.photometry import difference, lab, measure
+from streets.sample import COLOURS, VEHICLES, sample
+
+ROAD = [55.0, 0.0, 2.0]
+PAINT = {  # CIELab of paint in daylight
+    "white": [82.0, 0.0, 1.0], "black": [14.0, 0.0, -2.0], "silver": [60.0, 0.0, -2.0], "gray": [35.0, 0.0, -2.0],
+    "red": [35.0, 45.0, 27.0], "blue": [30.0, 8.0, -35.0], "green": [32.0, -20.0, 9.0], "yellow": [65.0, 4.0, 45.0],
+    "orange": [50.0, 30.0, 35.0],
+}  # fmt: skip
+
+
+def thing(tag: str, pixels: float = 2000, **changes: Any) -> dict[str, Any]:
+    """An object of the evidence that stands out well, half of it painted."""
+    colour = changes.get("colour_name")
+    found = {
+        "tag": tag,
+        "box": [0.4, 0.5, 0.6, 0.7],
+        "pixels": pixels,
+        "whole": pixels,
+        "distance": 12.0,
+        "transmittance": 0.98,
+        "grid": [2, 2],
+        "mask": "2211",
+        "inside": PAINT.get(colour, [35.0, 40.0, 25.0]),
+        "ring": ROAD,
+        "paint": PAINT.get(colour, [35.0, 40.0, 25.0]),
+        "contrast": 30.0,
+        "edge": 30.0,
+        "spread": 15.0,
+        "lightness": [15.0, 35.0, 60.0],
+    }
+    if tag in VEHICLES:
+        found |= {"vehicle": True, "colour_name": "red", "action": "driving", "facing": "away"}
+        found["paint"] = PAINT["red"]
+    if tag == "person":
+        found |= {"colour_name": "red", "action": "walking"}
+        found["paint"] = PAINT["red"]
+    if colour in PAINT:
+        found["paint"] = PAINT[colour]
+    return found | changes
+
+
+def record(*objects: dict[str, Any], areas: Mapping[str, float] | None = None, **scene: Any) -> dict[str, Any]:
+    described_scene = {"seed": 1, "setting": "downtown", "light": "noon", "weather": "clear", "control": "none"}
+    shares = {
+        name: {"share": share, "clear_share": share, "nearest": 20.0, "contrast": 15.0, "inside": [60.0, 0.0, 0.0]}
+        for name, share in {"road": 0.4, "sky": 0.3, **(areas or {})}.items()
+    }
+    return {
+        "seed": scene.get("seed", 1),
+        "scene": described_scene | scene,
+        "evidence": {
+            "objects": list(objects),
+            "areas": shares,
+            "picture": {"size": [480, 270], "inside": [55.0, 0.0, 0.0], "lightness": [20.0, 55.0, 80.0]},
+        },
+    }
+
+
+def tags(entities: list[dict[str, Any]]) -> list[str]:
+    return [entity["tag"] for entity in entities]
+
+
+def test_a_near_car_is_clear_with_all_that_can_be_told_of_it() -> None:
+    (car,) = truth.entities(record(thing("car")))
+    assert car["tag"] == car["kind"] == "car"
+    assert (car["colour"], car["action"], car["facing"], car["vehicle"]) == ("red", "driving", "away", True)
+    true, maybe = truth.attributes(record(thing("car")))
+    assert {"car", "any car", "vehicle", "red car", "red any car", "car driving", "car away", "1 car"} <= true
+    assert not {"bus", "blue car", "no vehicles", "2 cars"} & (true | maybe)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "clear"),
+        ({"pixels": 60.0, "whole": 60.0}, "doubtful"),  # small
+        ({"pixels": 6.0, "whole": 60.0}, None),
+        ({"pixels": 300.0, "whole": 3000.0}, "doubtful"),  # mostly hidden
+        ({"pixels": 0.0, "whole": 3000.0}, None),
+        ({"edge": 3.0, "spread": 2.0, "pixels": 400.0, "whole": 400.0}, "doubtful"),  # as the fog around it
+        ({"edge": 1.0, "spread": 1.0, "pixels": 400.0, "whole": 400.0}, None),
+        ({"edge": 5.0, "spread": 1.0, "pixels": 5000.0, "whole": 5000.0}, "clear"),  # a large shape in fog
+        ({"edge": 10.0, "spread": 26.0, "pixels": 400.0, "whole": 400.0}, "clear"),  # dark but for its lamps
+    ],
+)
+def test_size_occlusion_and_contrast_decide_what_is_seen(changes: dict[str, Any], verdict: str | None) -> None:
+    assert truth.verdict(thing("car", **changes)) == verdict
+
+
+def test_an_object_without_a_pixel_of_its_own_in_a_small_picture_breaks_nothing() -> None:
+    unmeasured = {"inside", "paint", "ring", "edge", "spread", "contrast", "lightness"}
+    for tag in ("stop sign", "car", "traffic light", "person"):
+        seen = {key: value for key, value in thing(tag, 30).items() if key not in unmeasured}
+        assert truth.entities(record(seen)) == []
+        assert captions(record(seen))
+
+
+def test_a_small_picture_needs_larger_objects() -> None:
+    small = record(thing("car", 200))
+    assert tags(truth.entities(small)) == ["car"]
+    small["evidence"]["picture"]["size"] = [240, 135]
+    assert truth.entities(small) == []
+    assert tags(truth.doubtful(small)) == ["vehicle"]
+
+
+@pytest.mark.parametrize("colour", [*COLOURS])
+def test_a_colour_is_told_where_the_picture_shows_it(colour: str) -> None:
+    (car,) = truth.entities(record(thing("car", colour_name=colour)))
+    assert car["colour"] == colour
+
+
+@pytest.mark.parametrize(
+    ("colour", "paint", "ring", "transmittance"),
+    [
+        ("blue", [12.0, 3.0, -12.0], [10.0, 0.0, 0.0], 0.98),  # night: nearly black
+        ("white", [68.0, 0.0, -1.0], [73.0, 0.0, 0.0], 0.64),  # fog: as gray as the rest
+        ("black", [52.0, 0.0, -1.0], [64.0, 0.0, 0.0], 0.80),  # haze: gray
+        ("red", [75.0, 2.0, 0.0], [77.0, 0.0, 0.0], 0.50),
+        ("silver", [85.0, 1.0, 4.0], [41.0, 0.0, 0.0], 0.90),  # headlights: white
+        ("green", [43.0, -3.0, -1.0], [32.0, 0.0, 0.0], 0.97),  # low sun
+    ],
+)
+def test_a_colour_that_the_light_hides_is_not_told(
+    colour: str, paint: list[float], ring: list[float], transmittance: float
+) -> None:
+    shown = record(thing("car", colour_name=colour, paint=paint, ring=ring, transmittance=transmittance))
+    assert "colour" not in truth.entities(shown)[0]
+    true, maybe = truth.attributes(shown)
+    assert f"{colour} car" not in true and f"{colour} car" in maybe
+
+
+def test_a_colour_needs_enough_paint() -> None:
+    (truck,) = truth.entities(record(thing("truck", mask="2" + "1" * 15, grid=[4, 4])))
+    assert "colour" not in truck, "a red cab below a white box"
+
+
+def test_a_wrong_looking_colour_is_doubtful_under_both_names() -> None:
+    _, maybe = truth.attributes(record(thing("car", colour_name="blue", paint=PAINT["black"])))
+    assert {"blue car", "black car", "blue vehicle"} <= maybe
+
+
+def test_the_kind_of_a_far_vehicle_is_not_told() -> None:
+    shown = record(thing("bus", 200))
+    assert tags(truth.entities(shown)) == ["vehicle"]
+    true, maybe = truth.attributes(shown)
+    assert "vehicle" in true and "bus" in maybe and "truck" not in true
+    assert not any("bus" in caption for caption in captions(shown))
+
+
+def test_a_group_holds_its_kinds() -> None:
+    true, maybe = truth.attributes(record(thing("taxi", colour_name="yellow")))
+    assert {"taxi", "any car", "vehicle", "yellow taxi", "yellow any car"} <= true
+    assert "car" in maybe, "some call a taxi a car"
+    assert "any car" not in truth.attributes(record(thing("bus")))[0]
+
+
+def test_a_stop_sign_seen_from_its_edge_is_doubtful() -> None:
+    assert truth.verdict(thing("stop sign", 120)) == "clear"
+    assert truth.verdict(thing("stop sign", 120, inside=[40.0, 1.0, 0.0])) == "doubtful"
+
+
+@pytest.mark.parametrize(
+    ("state", "bulb", "said"),
+    [
+        ("red", [82.0, 17.0, 5.0], "red"),
+        ("green", [94.0, -10.0, -1.0], "green"),
+        ("amber", [96.0, 1.0, 25.0], "yellow"),
+        ("amber", [97.0, 1.0, 5.0], None),
+        ("green", [98.0, -2.0, 1.0], None),
+    ],
+)
+def test_a_traffic_light_has_a_colour_when_its_bulb_has(state: str, bulb: list[float], said: str | None) -> None:
+    light = thing("traffic light", 450, colour_name=state, paint=bulb, inside=[40.0, -3.0, -5.0], mask="2" + "1" * 24)
+    shown = record(light | {"grid": [5, 5]}, control="light")
+    (entity,) = truth.entities(shown)
+    assert entity.get("colour") == said
+    true, _ = truth.attributes(shown)
+    assert "traffic light" in true
+    assert any(said + " traffic light" in caption for caption in captions(shown)) if said else True
+
+
+def test_a_crossing_with_lights_is_never_without_them() -> None:
+    true, maybe = truth.attributes(record(control="light"))
+    assert "traffic light" in maybe and "traffic light" not in true
+
+
+def test_numbers_are_exact_or_not_said() -> None:
+    two = [thing("car"), thing("bus", box=[0.1, 0.5, 0.3, 0.7])]
+    true, maybe = truth.attributes(record(*two))
+    assert {"2 vehicles", "1 car", "1 bus"} <= true
+    far = thing("van", 50)
+    true, maybe = truth.attributes(record(*two, far))
+    assert not {"2 vehicles", "3 vehicles"} & true
+    assert {"2 vehicles", "3 vehicles"} <= maybe
+    assert not any("two" in caption or "three" in caption for caption in captions(record(*two, far)))
+
+
+def test_nothing_is_empty_while_something_is_doubtful() -> None:
+    bare, far = record(), record(thing("car", 50))
+    assert {"no vehicles", "no people"} <= truth.attributes(bare)[0]
+    assert any(re.search("empty|no cars", caption) for caption in captions(bare))
+    true, maybe = truth.attributes(far)
+    assert "no vehicles" not in true and "no vehicles" in maybe
+    assert not any(re.search("empty|no cars", caption) for caption in captions(far))
+
+
+def test_a_rider_is_somebody() -> None:
+    true, maybe = truth.attributes(record(thing("bicycle")))
+    assert "no people" not in true and {"no people", "1 person"} <= maybe
+    assert "no vehicles" not in true, "some call a bicycle a vehicle"
+
+
+def test_areas_need_size_contrast_and_clear_air() -> None:
+    shown = record(areas={"palm": 0.05, "tree": 0.005, "hills": 0.1, "building": 0.2})
+    shown["evidence"]["areas"]["hills"]["clear_share"] = 0.0  # all haze
+    shown["evidence"]["areas"]["building"]["contrast"] = 0.5
+    true, maybe = truth.areas(shown)
+    assert true == {"palm trees"}
+    assert {"trees", "buildings"} <= maybe and "mountains" not in true
+
+
+def test_a_beach_needs_its_sea_and_a_sunset_its_glow() -> None:
+    assert "setting:beach" in truth.attributes(record(setting="beach", areas={"sea": 0.05}))[0]
+    hidden = record(setting="beach")
+    assert "setting:beach" in truth.attributes(hidden)[1]
+    assert not any(re.search("beach|ocean|coast", caption) for caption in captions(hidden))
+    pale = record(light="sunset")
+    assert "light:sunset" in truth.attributes(pale)[1]
+    assert not any(re.search("sunset|dusk|evening", caption) for caption in captions(pale))
+
+
+def test_true_and_doubtful_never_overlap() -> None:
+    for shown in some_records(80):
+        true, maybe = truth.attributes(shown)
+        assert not true & maybe
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("orange bus", "an orange bus"),
+        ("SUV", "an SUV"),
+        ("ambulance", "an ambulance"),
+        ("umbrella", "an umbrella"),
+        ("utility pole", "a utility pole"),
+        ("white SUV", "a white SUV"),
+    ],
+)
+def test_articles(words: str, said: str) -> None:
+    assert article(words) == said
+
+
+def test_what_is_ridden_has_a_rider() -> None:
+    assert described({"tag": "bicycle", "colour": "blue"}) == "a person on a blue bicycle"
+    assert described({"tag": "person", "colour": "orange"}) == "a person in an orange shirt"
+    assert described({"tag": "person"}) == "a person"
+
+
+NAMED = {  # words of captions -> what makes them true; matched as whole words
+    "police car": "police car", "sports car": "sports car", "pickup truck": "pickup truck", "dump truck": "dump truck",
+    "traffic light": "traffic light", "red light": "red traffic light", "stop sign": "stop sign",
+    "fire hydrant": "fire hydrant", "bus stop": "bus stop", "highway signs": "highway sign", "crosswalk": "crosswalk",
+    "palm trees": "palm trees", "tall buildings": "tall buildings", "concrete barrier": "concrete barrier",
+    "beach umbrella": "umbrella", "lifeguard hut": "lifeguard hut", "SUV": "suv", "taxi": "taxi", "van": "van",
+    "bus": "bus", "buses": "bus", "truck": "truck", "trucks": "any truck", "ambulance": "ambulance",
+    "motorcycle": "motorcycle", "bicycle": "bicycle", "person": "someone", "people": "person", "dog": "dog",
+    "sailboat": "boat", "helicopter": "helicopter", "airplane": "plane", "billboard": "billboard", "bench": "bench",
+    "trees": "trees", "hedges": "hedges", "cacti": "cacti", "mountains": "mountains", "houses": "houses",
+    "guardrail": "guardrail", "rocks": "rocks", "buildings": "buildings", "car": "any car", "cars": "any car",
+    "vehicle": "vehicle", "vehicles": "vehicle", "ocean": "ocean", "beach": "ocean",
+}  # fmt: skip
+
+
+def test_a_caption_names_only_what_is_clear() -> None:
+    for shown in some_records(150):
+        true, _ = truth.attributes(shown)
+        true |= {"someone"} if true & {"person", "motorcycle", "bicycle"} else set()
+        for caption in captions(shown):
+            rest = re.sub("with no cars on it|the camera", "", caption)
+            for words, attribute in NAMED.items():
+                rest, times = re.subn(rf"\b{words}\b", "", rest)
+                assert not times or attribute in true or (words == "buildings" and "tall buildings" in true), caption
+
+
+def test_a_caption_colours_only_what_shows_its_colour() -> None:
+    for shown in some_records(150):
+        true, _ = truth.attributes(shown)
+        for caption in captions(shown):
+            for colour, noun in re.findall(rf"\b({'|'.join(COLOURS)}) (\w+(?: (?:car|truck|light))?)", caption):
+                noun = {"SUV": "suv", "shirt": "person", "car": "any car"}.get(noun, noun)
+                if noun not in ("sky", "highway", "light"):
+                    assert any(a.startswith(f"{colour} ") and noun.split()[0] in a for a in true), caption
+
+
+def test_captions_are_three_to_five_different_clean_sentences_and_stay_the_same() -> None:
+    for shown in some_records(150):
+        said = captions(shown)
+        assert said == captions(shown)
+        assert 3 <= len(said) == len(set(said)) <= 5
+        for caption in said:
+            assert caption == " ".join(caption.split()) and caption.isascii() and len(caption) < 160
+            assert not re.search(r"\ba [aeio]|\ban [^aeiouS]|\ba SUV|\b(\w+) \1\b|None", caption), caption
+
+
+def test_the_most_telling_comes_first() -> None:
+    shown = record(thing("car"), thing("helicopter", 300, inside=[20.0, 0.0, 0.0]))
+    assert "helicopter" in captions(shown)[0]
+    assert any("red car" in caption for caption in captions(shown))
+
+
+def test_colours_are_those_of_cielab() -> None:
+    assert lab(np.array([255, 255, 255])) == pytest.approx([100, 0, 0], abs=0.1)
+    assert lab(np.array([255, 0, 0])) == pytest.approx([53.24, 80.09, 67.2], abs=0.1)
+    assert float(difference(np.array([50.0, 3.0, 4.0]), np.array([50.0, 0.0, 0.0]))) == 5
+
+
+def test_the_picture_is_measured_where_the_mask_says() -> None:
+    image = Image.new("RGB", (480, 270), (120, 120, 120))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((96, 54, 143, 80), fill=(200, 20, 20))  # the object's left half is paint ...
+    draw.rectangle((144, 54, 191, 80), fill=(10, 10, 10))  # ... its right half glass
+    evidence = {
+        "objects": [{"tag": "car", "box": [0.2, 0.2, 0.4, 0.3], "grid": [4, 4], "mask": "2211" * 4, "pixels": 2592.0}],
+        "areas": {"road": {"share": 1.0}},
+        "area_grid": {"columns": 4, "rows": 2, "legend": {"road": "a"}, "cells": "a" * 8},
+    }
+    measured = measure(evidence, image)
+    (car,) = measured["objects"]
+    red, gray = lab(np.array([200, 20, 20])), lab(np.array([120, 120, 120]))
+    assert car["paint"] == pytest.approx(list(red), abs=0.1)
+    assert car["ring"] == pytest.approx(list(gray), abs=0.1)
+    assert car["edge"] > 40 and car["spread"] > 20
+    assert measured["areas"]["road"]["contrast"] == 0.0
+    assert measured["picture"]["size"] == [480, 270]
+    assert evidence["objects"][0].keys() < car.keys(), "the evidence before is kept"
+
+
+def some_records(count: int) -> list[dict[str, Any]]:
+    """Records as renders give them, with the picture's numbers drawn at random: clear, faint, small, hidden."""
+    rng = random.Random("records")
+    kinds = (*VEHICLES, *truth.NEEDS, "traffic light")
+    shown = []
+    for seed in itertools.islice(itertools.count(), count):
+        scene = sample(seed)
+        objects = []
+        for tag in rng.choices(kinds, k=rng.randint(0, 7)):
+            changes: dict[str, Any] = {"edge": rng.uniform(0, 40), "spread": rng.uniform(0, 30)}
+            changes["whole"] = whole = rng.choice((40, 200, 900, 5000, 12000)) * rng.uniform(0.7, 1.3)
+            changes["pixels"] = whole * rng.choice((0.0, 0.1, 0.5, 1.0))
+            changes["transmittance"] = rng.choice((0.3, 0.8, 0.98))
+            changes["box"] = [left := rng.uniform(0, 0.8), 0.5, left + 0.15, 0.7]
+            if tag in VEHICLES:
+                changes |= {"action": rng.choice(("driving", "parked", "stopped"))}
+                changes |= {"facing": rng.choice(("away", "towards"))}
+            if tag == "person":
+                changes |= {"action": rng.choice(("walking", "standing", "crossing"))}
+            if tag in VEHICLES or tag == "person":
+                changes |= {"colour_name": rng.choice([*COLOURS])}
+                changes["paint"] = PAINT[rng.choice([changes["colour_name"], *COLOURS])]
+            if tag == "traffic light":
+                changes |= {"colour_name": scene["signal"], "paint": [90.0, rng.uniform(-20, 20), rng.uniform(0, 20)]}
+            objects.append(thing(tag, **changes))
+        areas = {name: rng.choice((0.0, 0.003, 0.1)) for need in truth.AREAS.values() for name in need.classes}
+        shown.append(record(*objects, areas=areas, **scene))
+    return shown
