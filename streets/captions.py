@@ -118,10 +118,11 @@ class Seen:
         return " with " + " and ".join(chosen) if chosen else ""
 
     def landmark(self, entity: Entity) -> str:
-        """With more than one text on it, a highway sign is called signs; their green is said where it shows."""
-        if entity["tag"] == "highway sign":
-            return "green highway signs" if entity.get("colour") == "green" else "highway signs"
-        return described(entity)
+        """A gantry over the lanes carries several signs, a post beside them one; their green is said where it shows."""
+        if entity["tag"] != "highway sign":
+            return described(entity)
+        noun = "green highway sign" if entity.get("colour") == "green" else "highway sign"
+        return f"{noun}s" if _is_gantry(entity) else article(noun)
 
 
 def captions(record: Mapping[str, Any], k: int = 5) -> list[str]:
@@ -167,6 +168,10 @@ def article(words: str) -> str:
 
 def _without_echo(sentence: str) -> str:
     return sentence.replace("a road along the ocean", "a coastal road") if sentence.count("ocean") > 1 else sentence
+
+
+def _is_gantry(sign: Entity) -> bool:
+    return sign["box"][2] - sign["box"][0] > 0.2
 
 
 def _firsts(entities: Sequence[Entity]) -> list[Entity]:
@@ -278,9 +283,12 @@ def _walking(person: Entity, seen: Seen) -> str:
 def _landmarks(seen: Seen) -> Iterator[str]:
     for entity in _firsts(seen.tagged(*LANDMARKS)):
         name = seen.landmark(entity)
-        above = {"highway sign": "over", "crosswalk": "on", "umbrella": "near"}.get(entity["tag"], "on")
-        yield f"{name} {above} {seen.place()} {seen.when()}"
-        yield f"{name} {above} {seen.place()}{seen.features(2, [entity])}"
+        on = {"crosswalk": "on", "umbrella": "near", "lifeguard hut": "near", "billboard": "next to"}
+        where = (
+            ("over" if _is_gantry(entity) else "beside") if entity["tag"] == "highway sign" else on.get(entity["tag"])
+        )
+        yield f"{name} {where or 'on'} {seen.place()} {seen.when()}"
+        yield f"{name} {where or 'on'} {seen.place()}{seen.features(2, [entity])}"
 
 
 def _empty(seen: Seen) -> Iterator[str]:

@@ -70,7 +70,7 @@ KIND_PIXELS = {  # from here on a vehicle's kind can be told by day; smaller one
     "car": 250, "taxi": 250, "police car": 450, "sports car": 800, "suv": 900, "van": 500, "ambulance": 900,
     "bus": 400, "truck": 500, "dump truck": 900, "pickup truck": 1000, "motorcycle": 180, "bicycle": 250,
 }  # fmt: skip
-PICKUP_FROM_BEHIND = 6000  # px: its bed is behind the tailgate
+PICKUP_FROM_BEHIND = 2500  # px: its bed is behind the tailgate
 LARGE_ENOUGH_FOR_ACTION = {"person": 110}  # px, to tell a stride; vehicles:
 LARGE_ENOUGH_FOR_FACING = 220  # px
 KIND_SHARE = 0.4  # of a vehicle must be seen to tell its kind

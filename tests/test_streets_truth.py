@@ -280,7 +280,7 @@ def test_what_is_ridden_has_a_rider() -> None:
 NAMED = {  # words of captions -> what makes them true; matched as whole words
     "police car": "police car", "sports car": "sports car", "pickup truck": "pickup truck", "dump truck": "dump truck",
     "traffic light": "traffic light", "red light": "red traffic light", "stop sign": "stop sign",
-    "fire hydrant": "fire hydrant", "bus stop": "bus stop", "highway signs": "highway sign", "crosswalk": "crosswalk",
+    "fire hydrant": "fire hydrant", "bus stop": "bus stop", "highway signs": "highway sign", "highway sign": "highway sign", "crosswalk": "crosswalk",
     "palm trees": "palm trees", "tall buildings": "tall buildings", "concrete barrier": "concrete barrier",
     "beach umbrella": "umbrella", "lifeguard hut": "lifeguard hut", "SUV": "suv", "taxi": "taxi", "van": "van",
     "bus": "bus", "buses": "bus", "truck": "truck", "trucks": "any truck", "ambulance": "ambulance",
