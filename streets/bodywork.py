@@ -154,7 +154,7 @@ class Shell:
     ) -> None:
         """Lettering on the flanks, readable from each side."""
         for side in sides:
-            b.text(words, mat, size, (side * (self.x_at(y, z) + 0.02), y, z), (0, side, 0))
+            b.text(words, mat, size, (side * (self.x_at(y, z) + 0.02), y, z), (0, side, 0), spacing=1.1)
 
     def _ring(self, y: float) -> list[tuple[float, float, float]]:
         floor = self._floor(y)

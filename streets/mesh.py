@@ -159,11 +159,13 @@ class Build:
         xdir: Point = (1, 0, 0),
         ydir: Point = (0, 0, 1),
         fn: Callable[[Vector], Point] | None = None,
+        spacing: float = 1.0,  # distance between letters over what the font says
     ) -> None:
         """Lettering in Blender's own font, centred on origin along xdir; fn bends each point, onto a road, say."""
         cu = bpy.data.curves.new("t", "FONT")
         cu.body, cu.size, cu.align_x, cu.align_y = s, 1.0, "CENTER", "CENTER"
         cu.offset = 0.018
+        cu.space_character = spacing
         ob = bpy.data.objects.new("t", cu)
         me = ob.to_mesh()
         o, x, y = Vector(origin), Vector(xdir) * size, Vector(ydir) * size

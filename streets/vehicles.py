@@ -326,7 +326,9 @@ def _van_body() -> Build:
     wheels(b, VAN.half, VAN.axles, VAN.radius)
     mirrors(b, VAN.half, 1.40, 1.38, "black", (0.22, 0.12, 0.30))
     VAN.slope_panel(b, 1.10, 1.88, "glass")
-    VAN.flank(b, [(0.24, 1.36), (1.60, 1.36), (1.52, 1.50), (1.02, 2.02), (0.24, 2.02)], "glass")
+    VAN.strip(b, 0.24, 0.98, 1.36, 2.02, "glass", 0.012)
+    VAN.flank(b, [(0.98, 1.36), (1.24, 1.36), (1.24, 1.78), (0.98, 2.02)], "glass", 0.025)
+    VAN.flank(b, [(1.24, 1.36), (1.56, 1.36), (1.50, 1.48), (1.24, 1.78)], "glass", 0.025)
     for side in SIDES:
         u0, u1 = sorted((side * 0.56, side * 1.0))
         VAN.nose_panel(b, u0, u1, 0.65, 0.86, "black", 0.010)
@@ -374,16 +376,16 @@ def ambulance() -> Build:
         shoulder=0.1,
     )
     raised.build(b, "car")
-    VAN.strip(b, -2.62, 2.30, 1.00, 1.20, "stripe", 0.012)
+    VAN.strip(b, -2.62, 1.95, 1.00, 1.20, "stripe", 0.012)
     VAN.tail_panel(b, -0.84, 0.84, 1.00, 1.20, "stripe", 0.02)
     VAN.strip(b, -1.20, 1.30, 0.66, 0.74, "navy", 0.012)
     VAN.text(b, "AMBULANCE", "stripe", 0.30, -1.15, 1.42)
     _cross_on_flanks(b, -1.75, 1.85, 0.24)
     for u0, u1 in ((-0.62, -0.10), (0.10, 0.62)):
         VAN.tail_panel(b, u0, u1, 1.62, 1.98, "glass")
-    b.text("AMBULANCE", "stripe", 0.22, (0, -2.74, 1.40))
+    b.text("AMBULANCE", "stripe", 0.22, (0, -2.74, 1.40), spacing=1.1)
     _cross(b, (0, -2.67, 2.40), (1, 0, 0), 0.14)
-    b.text("AMBULANCE", "stripe", 0.20, (0, 2.30, 1.21), (-1, 0, 0), (0, -0.36, 0.93))
+    b.text("AMBULANCE", "stripe", 0.20, (0, 2.30, 1.21), (-1, 0, 0), (0, -0.36, 0.93), spacing=1.1)
     _light_bar(b, 0.62, 2.46, 0.72)
     for side in SIDES:
         b.box((side * 0.62, -2.45, 2.66), (0.34, 0.2, 0.12), "lb_red" if side < 0 else "lb_blue", 0.9)
