@@ -50,11 +50,11 @@ torture: $(VENV)/.dev ## the long kill, load and fuzz series
 
 # The bundled scenes, from nothing: about two hours of two cores, resumable, needs Python 3.11. See streets/README.md
 STREETS := .cache/streets
-streets: ## render the bundled street scenes again and pack them (hours; resumable)
+streets: $(VENV)/.core ## render the bundled street scenes again and pack them (hours; resumable)
 	@test -x $(STREETS)/venv/bin/python || $(PYTHON) -m venv $(STREETS)/venv
 	@$(STREETS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r streets/requirements.txt
 	$(STREETS)/venv/bin/python -m streets render --seeds 0:1000 --samples 4 --out $(STREETS)/full
-	$(STREETS)/venv/bin/python -m streets pack --scenes $(STREETS)/full --out src/sightline/data/streets
+	$(BIN)/python -m streets pack --scenes $(STREETS)/full --out src/sightline/data/streets
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
