@@ -32,7 +32,7 @@ Thresholds were set by eye on pictures of 480x270 in all lights and weathers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +148,7 @@ AREAS = {
     "cacti": AreaNeed(("cactus",), 0.004, 0.0001),
     "rocks": AreaNeed(("rock",), 0.012, 0.0005, 8),
     "ocean": AreaNeed(("sea",), 0.012, 0.0005),
-    "mountains": AreaNeed(("hills",), 0.02, 0.001, 5),
+    "mountains": AreaNeed(("hills",), 0.03, 0.001, 5),
     "houses": AreaNeed(("house",), 0.02, 0.001),
     "buildings": AreaNeed(("building", "tall building"), 0.03, 0.001),
     "tall buildings": AreaNeed(("tall building",), 0.05, 0.001),
@@ -250,23 +250,31 @@ def paint_pixels(thing: Mapping[str, Any]) -> float:
     return thing["mask"].count("2") / len(thing["mask"]) * (x1 - x0) * (y1 - y0) * WIDTH * HEIGHT
 
 
-def seen_colours(paint: Iterable[float], ring: Iterable[float], transmittance: float = 1.0) -> set[str]:
+def seen_colours(paint: Sequence[float], ring: Sequence[float], transmittance: float = 1.0) -> set[str]:
     """Names a person would give a paint that looks like `paint` (CIELab) before surroundings like `ring`.
 
-    The blue of shade and the haze are allowed for; the set is empty where no name is safe.
+    The tint of a low sun, the blue of shade and the haze are allowed for; the set is empty where no name is safe.
     """
     lightness, a, b = paint
-    around = next(iter(ring))
     chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a))
     names = {
         name
         for name, (low, high, least_chroma, least_lightness) in HUES.items()
         if (low <= hue <= high or low <= hue + 360 <= high) and chroma >= least_chroma and lightness >= least_lightness
     }
+    # what has the tint of the road around it has none of its own
+    tinted = math.hypot(*ring[1:]) > 6 and math.hypot(a - 0.8 * ring[1], b - 0.8 * ring[2]) < 9
     blue_shade = 225 <= hue % 360 <= 300
-    if names or chroma > (17 if blue_shade else 11) or transmittance < 0.75:
-        return names
-    if lightness >= 70 or (lightness >= 34 and lightness >= around + 10) or (lightness >= 58 and lightness >= around):
+    gray = not names and chroma <= (17 if blue_shade else 11)
+    if transmittance >= 0.75 and (gray or tinted):
+        names |= _grays(lightness, ring[0])
+    return names
+
+
+def _grays(lightness: float, around: float) -> set[str]:
+    """Names of a paint without a hue, by its lightness and that of its surroundings."""
+    names = set()
+    if lightness >= 70 or (lightness >= 58 and lightness >= around) or (lightness >= 34 and lightness >= around + 10):
         names.add("white")
     if lightness <= 16 or (lightness <= 32 and lightness <= around - 10):
         names.add("black")
@@ -358,7 +366,7 @@ def _colour(thing: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     return None, sorted(some_would_say)
 
 
-def _signal_colours(paint: Iterable[float]) -> set[str]:
+def _signal_colours(paint: Sequence[float]) -> set[str]:
     """Names for a lit bulb: the tone mapping takes nearly all the colour out of what shines."""
     _, a, b = paint
     chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360
@@ -466,7 +474,6 @@ def _circumstances(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
 
 
 def sunset_shows(record: Mapping[str, Any]) -> bool:
-    """Whether the picture itself says that the sun is low: a warm sky, or dusk on the ground."""
-    sky = record["evidence"]["areas"].get("sky")
-    warm = bool(sky and sky.get("inside") and sky["inside"][2] >= 5)
-    return warm or record["evidence"]["picture"]["lightness"][1] <= 45
+    """Whether the picture itself says that the sun is low: by day, sky and picture are never this red."""
+    sky, picture = record["evidence"]["areas"].get("sky", {}), record["evidence"]["picture"]
+    return sky.get("inside", (0, 0, 0))[1] >= 4 or picture["inside"][1] >= 6

@@ -150,6 +150,11 @@ def test_a_colour_that_the_light_hides_is_not_told(
     assert f"{colour} car" not in true and f"{colour} car" in maybe
 
 
+def test_white_is_white_in_a_low_sun() -> None:
+    (truck,) = truth.entities(record(thing("truck", colour_name="white", paint=[80, 12, 12], ring=[47, 14, 13])))
+    assert truck["colour"] == "white"
+
+
 def test_a_colour_needs_enough_paint() -> None:
     (truck,) = truth.entities(record(thing("truck", mask="2" + "1" * 15, grid=[4, 4])))
     assert "colour" not in truck, "a red cab below a white box"
@@ -245,6 +250,9 @@ def test_a_beach_needs_its_sea_and_a_sunset_its_glow() -> None:
     hidden = record(setting="beach")
     assert "setting:beach" in truth.attributes(hidden)[1]
     assert not any(re.search("beach|ocean|coast", caption) for caption in captions(hidden))
+    red = record(light="sunset")
+    red["evidence"]["areas"]["sky"]["inside"] = [75.0, 8.0, 4.0]
+    assert "light:sunset" in truth.attributes(red)[0]
     pale = record(light="sunset")
     assert "light:sunset" in truth.attributes(pale)[1]
     assert not any(re.search("sunset|dusk|evening", caption) for caption in captions(pale))
