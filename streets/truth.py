@@ -77,6 +77,7 @@ KIND_SHARE = 0.4  # of a vehicle must be seen to tell its kind
 
 COLOUR_WORDS = {"amber": "yellow"}
 COLOURLESS = {"police car", "ambulance"}  # their livery is several colours; an ambulance's is in its name
+CLEAR_AIR = 0.88  # transmittance below which haze makes black gray, and silver white
 COLOUR_PIXELS, COLOUR_SHARE = 40, 0.22  # px of paint, and its share of what is seen
 HUES = {  # degrees in CIELab, least chroma, least lightness
     "red": (-20, 43, 12, 12),
@@ -266,7 +267,7 @@ def seen_colours(paint: Sequence[float], ring: Sequence[float], transmittance: f
     tinted = math.hypot(*ring[1:]) > 6 and math.hypot(a - 0.8 * ring[1], b - 0.8 * ring[2]) < 9
     blue_shade = 225 <= hue % 360 <= 300
     gray = not names and chroma <= (17 if blue_shade else 11)
-    if transmittance >= 0.75 and (gray or tinted):
+    if transmittance >= CLEAR_AIR and (gray or tinted):
         names |= _grays(lightness, ring[0])
     return names
 

@@ -139,6 +139,8 @@ def test_a_colour_is_told_where_the_picture_shows_it(colour: str) -> None:
         ("red", [75.0, 2.0, 0.0], [77.0, 0.0, 0.0], 0.50),
         ("silver", [85.0, 1.0, 4.0], [41.0, 0.0, 0.0], 0.90),  # headlights: white
         ("green", [43.0, -3.0, -1.0], [32.0, 0.0, 0.0], 0.97),  # low sun
+        ("yellow", [89.0, 9.0, 19.0], [52.0, 13.0, 17.0], 0.99),  # low sun: white looks the same
+        ("silver", [72.0, 0.0, -1.0], [66.0, 0.0, 0.0], 0.86),  # fog: white looks the same
     ],
 )
 def test_a_colour_that_the_light_hides_is_not_told(
@@ -288,7 +290,8 @@ def test_what_is_ridden_has_a_rider() -> None:
 NAMED = {  # words of captions -> what makes them true; matched as whole words
     "police car": "police car", "sports car": "sports car", "pickup truck": "pickup truck", "dump truck": "dump truck",
     "traffic light": "traffic light", "red light": "red traffic light", "stop sign": "stop sign",
-    "fire hydrant": "fire hydrant", "bus stop": "bus stop", "highway signs": "highway sign", "highway sign": "highway sign", "crosswalk": "crosswalk",
+    "fire hydrant": "fire hydrant", "bus stop": "bus stop", "highway signs": "highway sign",
+    "highway sign": "highway sign", "crosswalk": "crosswalk",
     "palm trees": "palm trees", "tall buildings": "tall buildings", "concrete barrier": "concrete barrier",
     "beach umbrella": "umbrella", "lifeguard hut": "lifeguard hut", "SUV": "suv", "taxi": "taxi", "van": "van",
     "bus": "bus", "buses": "bus", "truck": "truck", "trucks": "any truck", "ambulance": "ambulance",
