@@ -17,7 +17,7 @@ from typing import Any
 from streets import farm
 from streets.sample import VEHICLES, sample
 
-SEED = 22
+SEED = 23
 FPS = 12
 SECONDS = 16
 FRAMES = FPS * SECONDS
