@@ -258,11 +258,14 @@ def seen_colours(paint: Sequence[float], ring: Sequence[float], transmittance: f
     """
     lightness, a, b = paint
     chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a))
+    pale = chroma < 0.7 * (lightness - 50)  # in a warm light white looks so
     names = {
         name
         for name, (low, high, least_chroma, least_lightness) in HUES.items()
         if (low <= hue <= high or low <= hue + 360 <= high) and chroma >= least_chroma and lightness >= least_lightness
     }
+    if pale:
+        names.clear()
     # what has the tint of the road around it has none of its own
     tinted = math.hypot(*ring[1:]) > 6 and math.hypot(a - 0.8 * ring[1], b - 0.8 * ring[2]) < 9
     blue_shade = 225 <= hue % 360 <= 300
