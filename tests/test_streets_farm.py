@@ -181,7 +181,11 @@ def scenes(count: int) -> list[dict[str, Any]]:
                 "signal": "green",
                 "lanes": 2,
             },
-            "evidence": {"objects": [], "areas": {}, "picture": {"lightness": [10.0, 50.0, 90.0]}},
+            "evidence": {
+                "objects": [],
+                "areas": {},
+                "picture": {"lightness": [10.0, 50.0, 90.0], "inside": [50.0, 0.0, 0.0]},
+            },
         }
         for seed in range(count)
     ]
