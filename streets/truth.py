@@ -13,7 +13,8 @@ The vocabulary of attributes:
 
 - objects: `car`, `sports car`, `suv`, `taxi`, `police car`, `van`, `ambulance`, `bus`, `truck`, `dump truck`,
   `pickup truck`, `motorcycle`, `bicycle`, `person`, `dog`, `boat`, `helicopter`, `plane`, `stop sign`, `traffic light`,
-  `fire hydrant`, `bus stop`, `highway sign`, `street lamp`, `utility pole`, `crosswalk`;
+  `fire hydrant`, `bus stop`, `highway sign`, `street lamp`, `utility pole`, `crosswalk`, `billboard`, `bench`,
+  `umbrella`, `lifeguard hut`;
 - groups: `vehicle` (all but bicycles), `any car`, `any truck`, `any bike` (see GROUPS);
 - colour and object or group: `red car`, `red any car`, `red vehicle`, `yellow traffic light` (amber is called yellow),
   `blue person` (the shirt);
@@ -122,10 +123,14 @@ NEEDS = {
     "street lamp": Need(150, 0.4, 300),
     "utility pole": Need(150, 0.4, 300),
     "crosswalk": Need(400, 0.3, 260),
+    "billboard": Need(400, 0.4, 300),
+    "bench": Need(500, 0.5, 300),
+    "umbrella": Need(250, 0.5, 250),
+    "lifeguard hut": Need(400, 0.5, 250),
 }
 LEAST_PIXELS, LEAST_STRENGTH = 10, 35
 """Below either, nobody sees it."""
-BULB_PIXELS, BULB_DIFFERENCE = 7, 25  # of a traffic light's lit bulbs, and from mast and housing
+BULB_PIXELS, BULB_DIFFERENCE = 7, 20  # of a traffic light's lit bulbs, and from mast and housing or from the ring
 RED_FACES = {"stop sign", "fire hydrant"}
 RED_FACE = 8.0  # CIELab a: the red of these must show
 
@@ -146,7 +151,7 @@ AREAS = {
     "hedges": AreaNeed(("hedge",), 0.02, 0.003),
     "bushes": AreaNeed(("bush", "scrub"), 0.015, 0.001),
     "flowers": AreaNeed(("flower",), 0.006, 0.001, 10),
-    "cacti": AreaNeed(("cactus",), 0.004, 0.0001),
+    "cacti": AreaNeed(("cactus",), 0.0025, 0.0001),
     "rocks": AreaNeed(("rock",), 0.012, 0.0005, 8),
     "ocean": AreaNeed(("sea",), 0.012, 0.0005),
     "mountains": AreaNeed(("hills",), 0.03, 0.001, 5),
@@ -384,7 +389,9 @@ def _signal_colours(paint: Sequence[float]) -> set[str]:
 def _bulbs_are_clear(thing: Mapping[str, Any]) -> bool:
     if not thing.get("paint"):
         return False
-    return paint_pixels(thing) >= BULB_PIXELS and math.dist(thing["paint"], thing["inside"]) >= BULB_DIFFERENCE
+    around = (thing["inside"], thing.get("ring", thing["inside"]))
+    differs = max(math.dist(thing["paint"], other) for other in around)
+    return paint_pixels(thing) >= BULB_PIXELS and differs >= BULB_DIFFERENCE
 
 
 def _said_of(entity: Mapping[str, Any]) -> tuple[set[str], set[str]]:
