@@ -22,6 +22,9 @@ from streets.surface import surface
 from streets.traffic import traffic
 
 
+JPEG_QUALITY = 90
+
+
 class Studio:
     """Blender, set up once; models are built once and used by every scene that a process renders."""
 
@@ -39,10 +42,16 @@ class Studio:
         try:
             build(scene)
             seen = seeing.look(scene)
-            bpy.context.scene.render.filepath = str(picture.absolute())
+            # Blender would write the time that it took into a JPEG, and no two pictures of a seed would be the same
+            frame = picture.with_suffix(".png").absolute()
+            bpy.context.scene.render.image_settings.file_format = "PNG"
+            bpy.context.scene.render.filepath = str(frame)
             bpy.ops.render.render(write_still=True)
         finally:
             scene.remove()
+        with Image.open(frame) as image:
+            image.convert("RGB").save(picture, quality=JPEG_QUALITY)
+        frame.unlink()
         with Image.open(picture) as image:
             evidence = seeing.measure(seen, image.convert("RGB"))
         return {"seed": seed, "scene": description, "evidence": evidence}
@@ -80,7 +89,7 @@ def _set_up(percent: int, samples: int, threads: int) -> None:
     s.render.resolution_x, s.render.resolution_y, s.render.resolution_percentage = WIDTH, HEIGHT, percent
     s.render.threads_mode, s.render.threads = "FIXED", threads
     s.render.use_persistent_data = True
-    s.render.image_settings.file_format, s.render.image_settings.quality = "JPEG", 90
+    s.render.image_settings.file_format, s.render.image_settings.quality = "JPEG", JPEG_QUALITY
     c = s.cycles
     c.device, c.samples, c.use_adaptive_sampling = "CPU", samples, False
     c.use_denoising, c.denoiser = True, "OPENIMAGEDENOISE"
