@@ -21,7 +21,6 @@ from streets.scene import Scene
 from streets.surface import surface
 from streets.traffic import traffic
 
-
 JPEG_QUALITY = 90
 
 
