@@ -253,7 +253,7 @@ def _numbers(seen: Seen) -> Iterator[str]:
                 yield f"there are {word} {plural(noun)} {doing} {seen.place()}{seen.features(1)}"
                 yield f"{word} {plural(noun)} {doing} {seen.place()} {seen.when()}"
                 return
-    if len(seen.vehicles) >= 3:
+    if sum(entity["kind"] != "bicycle" for entity in seen.vehicles) >= 3:
         yield f"several vehicles on {seen.place()} {seen.when()}"
 
 
@@ -295,7 +295,7 @@ def _empty(seen: Seen) -> Iterator[str]:
     if "no vehicles" not in seen.true:
         return
     place = seen.place()
-    if "no people" in seen.true:
+    if "no people" in seen.true and not seen.tagged("dog"):
         yield f"{article('empty ' + place.removeprefix('a '))} {seen.when()}"
     yield f"there is {place} with no cars on it"
 

@@ -71,7 +71,7 @@ KIND_PIXELS = {  # from here on a vehicle's kind can be told by day; smaller one
     "car": 250, "taxi": 250, "police car": 450, "sports car": 800, "suv": 900, "van": 500, "ambulance": 900,
     "bus": 400, "truck": 500, "dump truck": 900, "pickup truck": 1000, "motorcycle": 180, "bicycle": 250,
 }  # fmt: skip
-PICKUP_FROM_BEHIND = 2500  # px: its bed is behind the tailgate
+PICKUP_FROM_BEHIND = 1250  # px: its bed is behind the tailgate
 LARGE_ENOUGH_FOR_ACTION = {"person": 110}  # px, to tell a stride; vehicles:
 LARGE_ENOUGH_FOR_FACING = 220  # px
 KIND_SHARE = 0.4  # of a vehicle must be seen to tell its kind
@@ -154,7 +154,7 @@ AREAS = {
     "cacti": AreaNeed(("cactus",), 0.0025, 0.0001),
     "rocks": AreaNeed(("rock",), 0.012, 0.0005, 8),
     "ocean": AreaNeed(("sea",), 0.012, 0.0005),
-    "mountains": AreaNeed(("hills",), 0.03, 0.001, 5),
+    "mountains": AreaNeed(("hills",), 0.02, 0.001, 11),
     "houses": AreaNeed(("house",), 0.02, 0.001),
     "buildings": AreaNeed(("building", "tall building"), 0.03, 0.001),
     "tall buildings": AreaNeed(("tall building",), 0.05, 0.001),
