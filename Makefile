@@ -53,7 +53,7 @@ STREETS := .cache/streets
 streets: $(VENV)/.core ## render the bundled street scenes again and pack them (hours; resumable)
 	@test -x $(STREETS)/venv/bin/python || $(PYTHON) -m venv $(STREETS)/venv
 	@$(STREETS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r streets/requirements.txt
-	$(STREETS)/venv/bin/python -m streets render --seeds 0:1000 --samples 4 --out $(STREETS)/full
+	$(STREETS)/venv/bin/python -m streets render --seeds 0:850 --samples 3 --out $(STREETS)/full
 	$(BIN)/python -m streets pack --scenes $(STREETS)/full --out src/sightline/data/streets
 
 clean: ## remove .venv and caches
