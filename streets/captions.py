@@ -303,8 +303,10 @@ def _empty(seen: Seen) -> Iterator[str]:
 def _view(seen: Seen) -> Iterator[str]:
     start = seen.rng.choice(("a view of", "a view down", "looking down"))
     yield f"{start} {seen.place()}{seen.features(2)} {seen.when()}"
-    yield f"there is {seen.place()}{seen.features(1)}"
+    if features := seen.features(1):
+        yield f"there is {seen.place()}{features}"
     yield f"{seen.place()} {seen.when()}"
+    yield f"a picture of {seen.place()} {seen.when()}"
 
 
 def _scenery(seen: Seen) -> Iterator[str]:
