@@ -14,12 +14,13 @@ SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub"}
-FLOWS = {"ingest", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
+FLOWS = {"examples", "ingest", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
 EDGES = {"cli", "flags", "care", "upkeep", "measure", "render", "demo", "__main__"}
 
 NOUNS_OF = {
-    **dict.fromkeys(("durability", "fragments", "history", "index", "rows", "salvage"), "store"),
+    **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage"), "store"),
+    **dict.fromkeys(("dates", "phrases"), "query"),
     **dict.fromkeys(("signatures", "decoding"), "media"),
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
@@ -47,6 +48,7 @@ LAZY = LAZY_EXTRAS | {
     "tokenizers",
     "matplotlib",
     "filelock",
+    "dateparser",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 import sightline
 from sightline.errors import BadMedia, CollectionError, CollectionMissing, QueryError
-from sightline.schema import Hits
+from sightline.schema import Hits, Query
 
 
 @pytest.fixture
@@ -81,6 +82,73 @@ def test_a_picture_is_a_query_and_so_are_its_bytes_and_its_path(
 def test_more_like_an_item_leaves_the_item_itself_out(collection: sightline.Collection) -> None:
     red = collection.search("red", 1, channels=("vector",))[0]
     assert names(collection.search(f"id:{red.id}", 1)) == ["yellow"]
+
+
+def test_terms_are_summed_and_what_is_left_out_is_half_subtracted(collection: sightline.Collection) -> None:
+    def scores(query: str) -> dict[str, float]:
+        hits = collection.search(query, 4, channels=("vector",))
+        return {hit.name.removesuffix(".png"): round(hit.score, 3) for hit in hits}
+
+    assert scores('"red" + "green"') == {"yellow": 1.0, "red": 0.707, "green": 0.707, "blue": 0.0}
+    assert scores("3:red + 4:green") == {"yellow": 0.99, "green": 0.8, "red": 0.6, "blue": 0.0}
+    assert scores("red - xyz blue") == {"red": 0.894, "yellow": 0.632, "green": 0.0, "blue": -0.447}
+    assert scores("red - 2:(xyz blue) - (no such)")["blue"] == -0.436, "(1, 0, -0.5, -0.25): their mean"
+
+
+def test_plain_words_are_encoded_and_ranked_as_they_were(collection: sightline.Collection) -> None:
+    encoder = collection.encoder
+    assert isinstance(encoder, FakeEncoder)
+    encoder.calls.clear()
+    plain, literal = collection.search("red field", 4), collection.search("red field", 4, literal=True)
+    assert encoder.calls == ["red field", "red field"]
+    assert plain == literal
+    assert plain.to_json()["understood"] == {"terms": [{"text": "red field"}], "filters": [], "text": "red field"}
+
+
+def test_terms_that_cancel_each_other_out_say_so(collection: sightline.Collection) -> None:
+    with pytest.raises(QueryError, match="cancel each other out"):
+        collection.search("red - 2:red")
+
+
+def test_examples_refine_a_query_and_do_without_one(collection: sightline.Collection, tmp_path: Path) -> None:
+    by_name = {hit.name.removesuffix(".png"): hit for hit in collection.search("red", 4, channels=("vector",))}
+    red, green = by_name["red"], by_name["green"]
+    assert names(collection.search(like=[red, green.id])) == ["yellow", "blue"]
+    assert names(collection.search(like=red.uri, unlike=by_name["blue"]))[0] == "yellow"
+    mine = paint(tmp_path / "mine.png", (0, 0, 90))
+    for example in (mine, str(mine), mine.read_bytes(), Image.open(mine)):
+        assert names(collection.search(like=example))[0] == "blue"
+    assert names(collection.search("red", like=[green], channels=("vector",)))[0] == "yellow"
+    assert names(collection.search(f"id:{red.id} + id:{green.id} - id:{by_name['blue'].id}")) == ["yellow"]
+    understood = collection.search("red", like=[red, green], unlike=by_name["blue"]).to_json()["understood"]
+    assert [term.get("weight", 1) for term in understood["terms"]] == [1, 0.5, 0.5, -1]
+
+
+def test_examples_of_what_is_not_wanted_need_something_that_is(
+    collection: sightline.Collection, tmp_path: Path
+) -> None:
+    with pytest.raises(QueryError, match="only says what to leave out"):
+        collection.search(unlike=collection.search("red", 1))
+    with pytest.raises(QueryError, match="cannot be read"):
+        collection.search(like=tmp_path / "nowhere.png")
+
+
+def test_sorting_by_date_reorders_the_best_and_keeps_their_ranks(tmp_path: Path) -> None:
+    folder = colours(tmp_path / "pictures")
+    for day, name in enumerate(("yellow", "blue", "red", "green"), start=1):
+        os.utime(folder / f"{name}.png", (86_400 * day, 86_400 * day))
+    collection = sightline.open(f"{tmp_path}/t", model=FakeEncoder())
+    collection.ingest(folder)
+    hits = collection.search("xyz red", 2, channels=("vector",), sort="date")
+    assert [(hit.rank, hit.name) for hit in hits] == [(1, "red.png"), (2, "yellow.png")]
+    hits = collection.search("green red", 3, channels=("vector",), sort="date")
+    assert [(hit.rank, hit.name) for hit in hits][-1] == (1, "yellow.png")
+    with pytest.raises(QueryError, match="score or date"):
+        collection.search("red", sort="name")
+
+
+def test_a_query_may_be_given_understood(collection: sightline.Collection) -> None:
+    assert collection.search(Query("x", terms=())) == collection.search()
 
 
 def test_a_where_clause_holds_in_every_channel(collection: sightline.Collection) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sightline import care, measure, render, upkeep
-from sightline.errors import SightlineError, UsageError
+from sightline.errors import QueryError, SightlineError, UsageError
 from sightline.flags import (
     NOTHING_FOUND,
     CollectionFlag,
@@ -58,7 +58,8 @@ def _run(args: list[str]) -> int:
         code = app(args=args, prog_name="sightline", standalone_mode=False)
     except SightlineError as error:
         kind = "stopped" if error.exit_code == STOPPED else "error"
-        render.error(str(error), error.hint, kind=kind, name=type(error).__name__, as_json=as_json)
+        place = (error.text, error.at) if isinstance(error, QueryError) and error.at is not None else None
+        render.error(str(error), error.hint, kind=kind, name=type(error).__name__, as_json=as_json, place=place)
         return error.exit_code
     except typer.TyperException as error:  # a flag or argument that the parser cannot take
         path = getattr(getattr(error, "ctx", None), "command_path", "sightline")
@@ -221,6 +222,10 @@ class _Stopped(SightlineError):
 @app.command(
     epilog=examples(
         'sightline search "a road with a stop sign"',
+        "sightline search horse + stripes - zebra       two things together, without a third",
+        'sightline search "the dog I added a few days ago"',
+        "sightline search sunset in:holiday after:2024-06 camera:canon",
+        "sightline search id:A + id:B - id:C            more like two items, less like a third",
         "sightline search ./dog.jpg -k 3 --save dogs.png",
         "sightline search red car --where \"name LIKE '%2024%'\" --why",
         "sightline search sunset --json | jq -r '.hits[].uri'",
@@ -235,19 +240,27 @@ def search(
         str | None, typer.Option(metavar="FOLDER", help="The collection's encoder, where it is not found by its name.")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare every vector; ask no index.")] = False,
+    literal: Annotated[bool, typer.Option("--literal", help="Take QUERY as plain words, whatever is in it.")] = False,
+    sort: Annotated[
+        Literal["score", "date"], typer.Option(help="Order of the hits; date: those taken last come first.")
+    ] = "score",
     why: Annotated[bool, typer.Option("--why", help="Show each channel's rank and score.")] = False,
     save: SaveFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Find pictures by words or by another picture, best first.
 
-    QUERY is words, a picture (./dog.jpg, ../x.png, /a/b.jpg, ~/c.jpg) or id:ITEM.
+    QUERY is words, a picture (./dog.jpg, ../x.png, /a/b.jpg, ~/c.jpg) or id:ITEM. Several are joined by " + ", what is
+    to be left out by " - "; 2:dog or 2:(two words) counts twice. Filters: after: before: on: added: DATE, type: in:
+    camera: has: text: near:"LAT,LON,10km". Words such as "last summer" become filters too; "quoted words" do not.
     """
     if not 1 <= k <= 1000:
         raise UsageError(f"k is {k}; a number from 1 to 1000 was expected", hint="for example: -k 10")
     check_figure(save)
     target = open_collection(collection, model=model)
-    found = target.search(" ".join(query), k, where=where, exact=exact)
+    found = target.search(" ".join(query), k, where=where, exact=exact, literal=literal, sort=sort)
+    if not as_json and (understood := render.understood(found.query)):
+        render.note(understood)
     if save and found:
         _save_hits(target, found, save)
     if as_json:

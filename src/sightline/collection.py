@@ -13,12 +13,11 @@ Nothing heavy happens before it is needed: opening loads no model, searching by 
 from __future__ import annotations
 
 import functools
-import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,8 +26,17 @@ from sightline import query as query_language
 from sightline.config import Settings
 from sightline.config import settings as settings_in_force
 from sightline.encoders import POCKET, Encoder, PreparingEncoder, choose_default, describe, find_model, load_encoder
-from sightline.errors import BadMedia, CollectionError, EncoderMismatch, SourceError, UnknownModel, UsageError
+from sightline.errors import (
+    BadMedia,
+    CollectionError,
+    EncoderMismatch,
+    QueryError,
+    SourceError,
+    UnknownModel,
+    UsageError,
+)
 from sightline.evaluate import Evaluation, evaluate
+from sightline.examples import Example, picture_term, png, terms_of
 from sightline.executors import Executor, LocalExecutor, Worker
 from sightline.ingest import Options, ingest
 from sightline.judgements import Judgements
@@ -46,7 +54,6 @@ from sightline.schema import (
     Query,
     Skipped,
     StoredItem,
-    Term,
     VerifyReport,
     VersionEntry,
     version_of,
@@ -58,6 +65,9 @@ from sightline.verify import verify
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from sightline.tune import Options as TrainOptions
+    from sightline.tune import Tuned
 
 Spec: TypeAlias = str | os.PathLike[str] | Iterable[Item]
 
@@ -189,7 +199,7 @@ class Collection:
         if isinstance(picture, (str, os.PathLike)):
             item = self._only_item(picture, text)
         else:
-            data = picture if isinstance(picture, bytes) else _png(picture)
+            data = picture if isinstance(picture, bytes) else png(picture)
             version = version_of(data)
             item = Item(f"added:{version[:32]}", name or version[:12], HeldBytes(data), text, keep="original")
         report = self.ingest([item], retry=True)
@@ -282,24 +292,34 @@ class Collection:
 
     def search(
         self,
-        query: str | bytes | Image | Query,
+        query: str | bytes | Image | Query | None = None,
         k: int = 10,
         *,
+        like: Example | Sequence[Example] = (),
+        unlike: Example | Sequence[Example] = (),
         where: str | None = None,
         exact: bool = False,
+        literal: bool = False,
+        sort: str = "score",
+        now: datetime | None = None,
         channels: Sequence[str] = CHANNELS,
     ) -> Hits:
-        """The `k` best hits for words, a picture (PIL image, bytes, or `./file.jpg`) or `id:ITEM`, best first.
+        """The `k` best hits for what the query language says (docs/query.md) or for a picture, best first.
 
+        `like` and `unlike` are examples: hits, ids or uris of items, files (`Path`, or `./a.jpg`), bytes or PIL images;
+        they refine the query, or do without one, and are no hits themselves. `literal` takes a query as plain words,
+        `now` is what "yesterday" counts from. `sort` by `date` puts the `k` best in order of when they were taken.
         `where` is SQL over the columns: never pass on what a stranger typed. `channels` limits what is asked: `vector`,
         `text`. Raises QueryError, CollectionMissing.
         """
-        if isinstance(query, str):
-            query = query_language.parse(query, where=where)
-        elif not isinstance(query, Query):
-            data = query if isinstance(query, bytes) else _png(query)
-            query = Query(raw="(picture)", terms=(Term(picture=data, name="picture"),), where=where)
-        return retrieve(self._store, lambda: self.encoder, query, k, load=self.picture, exact=exact, channels=channels)
+        asked = self._query(query, where=where, literal=literal, now=now)
+        find = lambda ident: self.get(ident).id  # noqa: E731
+        examples = (*terms_of(like, find), *terms_of(unlike, find, unlike=True))
+        asked = replace(asked, terms=(*asked.terms, *examples))
+        if asked.terms and all(term.excluded for term in asked.terms):
+            raise QueryError("this only says what to leave out", hint="give a query or an example of what to look for")
+        load, build = self.picture, lambda: self.encoder
+        return retrieve(self._store, build, asked, k, load=load, exact=exact, channels=channels, sort=sort)
 
     def evaluate(
         self,
@@ -320,6 +340,22 @@ class Collection:
         return evaluate(
             self._store, self.encoder, qrels=qrels, queries=queries, channels=channels, limit=limit, seed=seed
         )
+
+    def train_head(
+        self,
+        out: str | os.PathLike[str],
+        options: TrainOptions | None = None,
+        *,
+        tell: Callable[[str], None] | None = None,
+    ) -> Tuned:
+        """Learn a projection of these vectors from the captions; writes this encoder with it as a model folder.
+
+        No picture is encoded (docs/training.md). Raises UsageError, SourceError, ModelError, MissingExtra.
+        """
+        from sightline import tune
+
+        self._store.manifest  # noqa: B018
+        return tune.tune_head(self._store, self.encoder, Path(out), options or tune.Options(), tell=tell)
 
     def get(self, id_or_uri: str) -> StoredItem:
         """One item with all that is known of it. Raises CollectionError when there is none."""
@@ -371,6 +407,17 @@ class Collection:
         )
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _query(
+        self, query: str | bytes | Image | Query | None, *, where: str | None, literal: bool, now: datetime | None
+    ) -> Query:
+        if isinstance(query, Query):
+            return query
+        if isinstance(query, str):
+            return query_language.parse(query, where=where, literal=literal, now=now)
+        if query is None:
+            return Query(raw="(examples)", terms=(), where=where)
+        return Query(raw="(picture)", terms=(picture_term(query),), where=where)
 
     def _content(self, ident: str) -> bytes:
         """The item's own picture: the stored one, else its file if its bytes are still the same, else the thumbnail."""
@@ -471,9 +518,3 @@ class Collection:
         if len(items) != 1:
             raise SourceError(f"{os.fspath(path)} holds {len(items)} items; one picture was expected")
         return replace(items[0], text=text or items[0].text)
-
-
-def _png(image: Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from sightline import media
 from sightline.errors import BadMedia, NoDecoder
-from sightline.schema import SkipReason
+from sightline.schema import Place, SkipReason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,6 +63,8 @@ class Parts:
     width: int
     height: int
     captured_at: datetime | None
+    camera: str = ""
+    place: Place | None = None
 
 
 def take_apart(data: bytes, *, preview: bool, preparation: Preparation | None) -> Parts:
@@ -76,6 +78,8 @@ def take_apart(data: bytes, *, preview: bool, preparation: Preparation | None) -
         width=decoded.width,
         height=decoded.height,
         captured_at=decoded.captured_at,
+        camera=decoded.camera,
+        place=decoded.place,
     )
 
 
@@ -177,7 +181,8 @@ class _Child:
         thumbnail = self._line.recv_bytes()
         preview = self._line.recv_bytes() if head["preview"] else None
         captured_at = datetime.fromisoformat(head["captured_at"]) if head["captured_at"] else None
-        return Parts(pixels, thumbnail, preview, head["width"], head["height"], captured_at)
+        place = Place(*head["place"]) if head["place"] else None
+        return Parts(pixels, thumbnail, preview, head["width"], head["height"], captured_at, head["camera"], place)
 
     def _obituary(self) -> str:
         self._line.close()
@@ -213,6 +218,8 @@ def _reply(line: Connection, data: bytes, preview: bool, preparation: Preparatio
         "width": parts.width,
         "height": parts.height,
         "captured_at": parts.captured_at.isoformat() if parts.captured_at else None,
+        "camera": parts.camera,
+        "place": [parts.place.latitude, parts.place.longitude] if parts.place else None,
     }
     line.send_bytes(json.dumps(head).encode())
     line.send_bytes(np.ascontiguousarray(parts.prepared).tobytes())

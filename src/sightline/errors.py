@@ -45,7 +45,12 @@ class UsageError(SightlineError):
 
 
 class QueryError(UsageError):
-    pass
+    """`text` and `at` say where in the query it is: `at` counts characters from 0, None when it is nowhere."""
+
+    def __init__(self, message: str, *, hint: str = "", text: str = "", at: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.text = text
+        self.at = at
 
 
 class SourceError(SightlineError):

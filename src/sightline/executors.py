@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias
 from sightline.decoding import Decoders, Parts, Preparation, take_apart
 from sightline.encoders import Encoder, PortableEncoder, PreparingEncoder
 from sightline.errors import BadMedia, BadVectors, NoDecoder
-from sightline.schema import Encoded, Item, Skipped, SkipReason, version_of
+from sightline.schema import Encoded, Item, Place, Skipped, SkipReason, version_of
 
 Outcome: TypeAlias = Encoded | Skipped
 
@@ -43,6 +43,8 @@ class Loaded:
     width: int
     height: int
     captured_at: datetime | None
+    camera: str
+    place: Place | None
 
 
 class TakeApart(Protocol):
@@ -97,6 +99,8 @@ class Worker:
                 width=loaded.width,
                 height=loaded.height,
                 captured_at=loaded.captured_at,
+                camera=loaded.camera,
+                place=loaded.place,
             )
             for i, loaded in enumerate(batch)
         ]
@@ -114,6 +118,8 @@ class Worker:
             width=parts.width,
             height=parts.height,
             captured_at=parts.captured_at or _file_time(item),
+            camera=parts.camera,
+            place=parts.place,
         )
 
     def _vectors(self, prepared: list[Any]) -> Any:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from sightline.fragments import damaged_indexes
-from sightline.rows import is_in
+from sightline.rows import STOP_WORDS, is_in
 from sightline.store import Store
 
 KEEP_VERSIONS = timedelta(hours=1)
@@ -120,13 +120,6 @@ def _forget(store: Store) -> None:
 
 def _fragments(table: Any) -> int:
     return int(table.stats()["fragment_stats"]["num_fragments"])
-
-
-STOP_WORDS = [
-    *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "of", "on", "or"),
-    *("such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with"),
-]
-"""Lucene's English list without its negations. LanceDB's own list holds words of many languages, "dog" among them."""
 
 
 def _index_text(table: Any) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from sightline.errors import BadMedia
-from sightline.schema import SkipReason
+from sightline.schema import Place, SkipReason
 from sightline.signatures import FORMATS, HEAD, PNG, check_head, has_heif
 from sightline.signatures import sniff as sniff  # media.sniff is where a reader looks for it
 
@@ -38,6 +38,7 @@ class Decoded:
     """One decoded picture. `image` is upright RGB without metadata, perhaps smaller than the original.
 
     `width` and `height` are the original's, upright, in pixels. `captured_at` is UTC. `format` is Pillow's word.
+    `camera` and `place` are what EXIF says.
     """
 
     image: Image.Image
@@ -45,6 +46,8 @@ class Decoded:
     height: int
     captured_at: datetime | None
     format: str
+    camera: str = ""
+    place: Place | None = None
 
 
 def decode(data: bytes, *, target: int | None = None, longest: int | None = None) -> Decoded:
@@ -129,6 +132,8 @@ def _decode(data: bytes, target: int | None, longest: int | None) -> Decoded:
         height=size[1],
         captured_at=_captured_at(exif),
         format="JPEG" if image.format == "MPO" else str(image.format),
+        camera=_camera(exif),
+        place=_place(exif),
     )
 
 
@@ -256,11 +261,13 @@ def _exif(image: Image.Image) -> dict[int, object]:
         main = image.getexif()
         found.update(main)
         found.update(main.get_ifd(0x8769))
+        found[_GPS] = main.get_ifd(_GPS)
     except Exception:
         return found
     return found
 
 
+_GPS = 0x8825
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -285,6 +292,34 @@ def _captured_at(exif: Mapping[int, object]) -> datetime | None:
         return datetime.fromisoformat(stamp).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _camera(exif: Mapping[int, object]) -> str:
+    """Maker and model, the maker once: "Canon EOS 5D", "Apple iPhone 12"."""
+    maker, model = (" ".join(_PRINTABLE.sub(" ", str(exif.get(tag) or "")).split())[:60] for tag in (0x010F, 0x0110))
+    known = maker and model.lower().startswith(maker.split()[0].lower())
+    return model if known or not maker else f"{maker} {model}".strip()
+
+
+_PRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _place(exif: Mapping[int, object]) -> Place | None:
+    """GPSLatitude and GPSLongitude in degrees; None when absent or nonsense, also for 0, 0, which means "no signal"."""
+    said = exif.get(_GPS)
+    if not isinstance(said, Mapping):
+        return None
+    try:
+        latitude, longitude = (
+            (-1 if str(said[side]).strip().upper()[:1] in ("S", "W") else 1)
+            * sum(float(part) / 60**power for power, part in enumerate(said[value]))
+            for side, value in ((1, 2), (3, 4))
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180) or (latitude, longitude) == (0, 0):  # also NaN
+        return None
+    return Place(round(latitude, 6), round(longitude, 6))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

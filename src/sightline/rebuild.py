@@ -166,7 +166,8 @@ class _Rebuild:
                 old, item=item, version=now.version, size=len(old.thumbnail), vector=vector, picture=old.thumbnail
             )
         picture = _preview(self.picture(old.item.id)) if missing else None
-        return replace(old, vector=now.vector, thumbnail=now.thumbnail, picture=picture)
+        camera, place = old.camera or now.camera, old.place or now.place  # of rows from before they were kept
+        return replace(old, vector=now.vector, thumbnail=now.thumbnail, picture=picture, camera=camera, place=place)
 
     def _is_sound(self, row: Encoded) -> bool:
         return vector_digest(row.vector) == self.store.digest(row.item.id)

@@ -12,8 +12,10 @@ import os
 import re
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
 
-    from sightline.schema import Hit, Hits, IngestReport, Progress
+    from sightline.schema import Filter, Hit, Hits, IngestReport, Progress, Query, Term
 
+POINTER_BEFORE, POINTER_AFTER = 60, 30  # characters of a query shown around a fault
 BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell sees of any tool that `| head` has cut off
 
 # C0 but tab and newline, DEL, C1, marks that reorder text, line separators, lone surrogates.
@@ -53,7 +56,11 @@ def dump(document: object) -> str:
 
 
 def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
+    return _visible_char(match[0])
+
+
+def _visible_char(char: str) -> str:
+    code = ord(char)
     if code < 0x20:
         return chr(0x2400 + code)
     return "\u2421" if code == 0x7F else "\ufffd"
@@ -92,14 +99,50 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def error(message: str, hint: str = "", *, kind: str = "error", name: str = "", as_json: bool = False) -> None:
-    """What went wrong and what to do about it, on stderr: two lines at most, or the error document."""
+def error(
+    message: str,
+    hint: str = "",
+    *,
+    kind: str = "error",
+    name: str = "",
+    as_json: bool = False,
+    place: tuple[str, int] | None = None,
+) -> None:
+    """What went wrong and what to do about it, on stderr: two lines at most, or the error document.
+
+    `place` is a text and the character of it that is meant: two lines more, the text and a caret below it.
+    """
     if as_json:
-        sys.stderr.write(f"{dump({'error': name or kind, 'message': plain(message), 'hint': plain(hint)})}\n")
+        document = {"error": name or kind, "message": plain(message), "hint": plain(hint)}
+        sys.stderr.write(f"{dump(document if place is None else {**document, 'at': place[1]})}\n")
         return
     sys.stderr.write(f"{kind}: {plain(message)}\n")
+    if place is not None:
+        sys.stderr.write(pointer(*place))
     if hint:
         sys.stderr.write(f"hint: {plain(hint)}\n")
+
+
+def pointer(text: str, at: int) -> str:
+    """Two lines: what of `text` stands around character `at`, and a caret below that character."""
+    first = max(0, at - POINTER_BEFORE)
+    shown = [_one_wide(char) for char in text[first : at + POINTER_AFTER]]
+    dots = ("…" if first else "", "…" if at + POINTER_AFTER < len(text) else "")
+    columns = len(dots[0]) + sum(_columns(char) for char in shown[: at - first])
+    return f"  {dots[0]}{''.join(shown)}{dots[1]}\n  {' ' * columns}^\n"
+
+
+def _one_wide(char: str) -> str:
+    """A character as it can be shown in one place, marks that would steer the terminal included."""
+    if char.isspace():
+        return " "
+    return _visible_char(char) if _UNSAFE.match(char) else char
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def make_safe() -> None:
@@ -144,6 +187,65 @@ def hits(found: Hits, *, why: bool = False) -> None:
             fields.append(field(" ".join(f"{name}={seen}" for name, seen in _why(hit).items())))
         lines.append("\t".join(fields) + "\n")
     out("".join(lines))
+
+
+def understood(query: Query) -> str:
+    """One line that says how a query was understood; empty where it is nothing but plain words, one picture or item."""
+    term = query.terms[0] if len(query.terms) == 1 else None
+    if term and not query.filters and term.weight == 1 and (not term.text or term.text == query.raw.strip()):
+        return ""
+    said = "".join(
+        f"{' - ' if term.excluded else ' + ' if place else ''}{_term(term)}" for place, term in enumerate(query.terms)
+    )
+    return "understood: " + " · ".join([*([said.strip()] if said else []), *_conditions(query.filters)])
+
+
+def _term(term: Term) -> str:
+    weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
+    if term.picture is not None:
+        return f"{weight}picture {term.name}"
+    return f"{weight}id:{term.item}" if term.item else f'{weight}"{term.text}"'
+
+
+def _conditions(filters: Sequence[Filter]) -> list[str]:
+    """Each filter in words; the two ends of a span of time are one."""
+    lines: list[str] = []
+    rest = list(filters)
+    while rest:
+        one = rest.pop(0)
+        verb = "added" if one.kind.startswith("added") else "taken"
+        other = rest[0] if rest else None
+        is_span = one.kind.endswith("after") and other and other.kind == one.kind.replace("after", "before")
+        if is_span and other and not (one.excluded or other.excluded):
+            rest.pop(0)
+            lines.append(f"{verb} {_between(one.value, other.value)}")
+        else:
+            lines.append(f"{'not ' if one.excluded else ''}{_condition(one, verb)}")
+    return lines
+
+
+def _condition(one: Filter, verb: str) -> str:
+    if isinstance(one.value, datetime):
+        return f"{verb} {one.kind.removeprefix('added-')} {_moment(one.value)}"
+    if one.kind == "near":
+        latitude, longitude, distance = str(one.value).split(",")
+        return f"within {distance.removesuffix('km')} km of {latitude}, {longitude}"
+    words = {"in": "in {}", "type": "type {}", "has": "with a {}", "camera": 'camera "{}"', "text": 'text "{}"'}
+    return words[one.kind].format(one.value)
+
+
+def _between(start: Any, end: Any) -> str:
+    """A span with its last day, or with hours where it begins or ends within a day."""
+    first, last = _moment(start), _moment(end - timedelta(days=1))
+    if ":" in first or ":" in last:
+        return f"{first} to {_moment(end)}"
+    return f"on {first}" if first == last else f"{first} to {last}"
+
+
+def _moment(moment: datetime) -> str:
+    """Local time; the date alone at midnight."""
+    here = moment.astimezone()
+    return f"{here:%Y-%m-%d}" if (here.hour, here.minute, here.second) == (0, 0, 0) else f"{here:%Y-%m-%d %H:%M}"
 
 
 def _hits_table(found: Hits, why: bool) -> RenderableType:

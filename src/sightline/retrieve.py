@@ -3,6 +3,10 @@
 Channels: `vector` (cosine to every picture) and `text` (BM25 over the captions). They are fused by reciprocal rank
 (Cormack, Clarke and Büttcher, SIGIR 2009) with one change: a caption's share is scaled by its BM25 relative to the best
 caption's. Plain RRF let a weak encoder push down the one picture whose caption says it all: decisions/0004.
+
+Several terms become one vector: the weighted sum of the positive ones, less half the mean of those to be left out
+(measured: docs/LOG.md). What is left out in words is also left out of the captions. A query of filters alone lists the
+newest.
 """
 
 from __future__ import annotations
@@ -18,14 +22,17 @@ from sightline import media
 from sightline.encoders import Encoder, PreparingEncoder
 from sightline.errors import BadMedia, QueryError
 from sightline.rows import Found
-from sightline.schema import Channel, Hit, Hits, Query
+from sightline.schema import Channel, Filter, Hit, Hits, Query, Term
 from sightline.store import Store
 
 CHANNELS = ("vector", "text")
+SORTS = ("score", "date")
 MOST = 1_000
 """Largest k."""
 RRF_K = 60
 TEXT_WEIGHT = 4.0
+EXCLUSION = 0.5
+"""How much of what is to be left out (the mean of its vectors) is subtracted from the unit vector of what is wanted."""
 DEPTH = 4
 """Each channel is asked for DEPTH * k rows (at least 50), so that a row low in one can rise by the other."""
 
@@ -39,27 +46,40 @@ def retrieve(
     load: Callable[[str], bytes],
     exact: bool = False,
     channels: Sequence[str] = CHANNELS,
+    sort: str = "score",
 ) -> Hits:
     """The `k` best hits, best first. `encoder` is called only when the query has to be encoded; `load(id)` gives a
-    hit's picture.
+    hit's picture. `sort` by `date` puts those `k` in order of when they were taken, the last first; ranks stay.
 
-    Raises QueryError: k outside 1..1000, an unknown channel, an unknown item, a picture that cannot be decoded.
+    Raises QueryError: k outside 1..1000, an unknown channel or sort, an unknown item, a picture that cannot be decoded,
+    terms that cancel each other out.
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
         raise QueryError(f"k is {k!r}; a whole number from 1 to {MOST:,} was expected")
     unknown = [channel for channel in channels if channel not in CHANNELS]
     if unknown or not channels:
         raise QueryError(f"channels are {', '.join(CHANNELS)}; '{', '.join(unknown)}' was given")
-    depth = min(max(50, DEPTH * k), DEPTH * MOST)
-    vector = _query_vector(store, encoder, query)
-    by_vector = store.search(vector, depth, where=query.where, exact=exact) if "vector" in channels else []
+    if sort not in SORTS:
+        raise QueryError(f"sort is '{sort}'; {' or '.join(SORTS)} was expected")
+    if not query.terms:
+        newest = store.newest(k, where=query.where, filters=query.filters)
+        return Hits(query, tuple(hit_of(found, rank, load) for rank, found in enumerate(newest, start=1)))
+    own = {term.item for term in query.terms if term.item}
+    depth = min(max(50, DEPTH * k), DEPTH * MOST) + len(own)
+    vector = _query_vector(store, encoder, query.terms)
+    filters = (*query.filters, *_left_out(query.terms))
+    by_vector: list[Found] = []
+    if "vector" in channels:
+        by_vector = store.search(vector, depth, where=query.where, filters=filters, exact=exact)
     by_text: list[Found] = []
     if "text" in channels and query.text:
-        by_text = store.search_text(query.text, depth, vector=vector, where=query.where)
+        by_text = store.search_text(query.text, depth, vector=vector, where=query.where, filters=filters)
     ranked = _fuse(by_vector, by_text)
-    own = {term.item for term in query.terms if term.item}
     best = [one for one in ranked if one.found.id not in own][:k]
-    return Hits(query, tuple(_hit(rank, one, load) for rank, one in enumerate(best, start=1)))
+    hits = [_hit(rank, one, load) for rank, one in enumerate(best, start=1)]
+    if sort == "date":
+        hits.sort(key=lambda hit: hit.captured_at.timestamp() if hit.captured_at else -np.inf, reverse=True)
+    return Hits(query, tuple(hits))
 
 
 @dataclass(slots=True)
@@ -70,9 +90,35 @@ class _Fused:
     why: dict[str, Channel]
 
 
-def _query_vector(store: Store, encoder: Callable[[], Encoder], query: Query) -> NDArray[np.float32]:
-    """One unit vector (dim,) for the query's term."""
-    term = query.terms[0]
+def _left_out(terms: Sequence[Term]) -> list[Filter]:
+    """A row whose captions hold the words of a term that is left out is no hit, in no channel."""
+    return [Filter("words", term.text, excluded=True) for term in terms if term.text and term.excluded]
+
+
+def _query_vector(store: Store, encoder: Callable[[], Encoder], terms: Sequence[Term]) -> NDArray[np.float32]:
+    """One unit vector (dim,) for all terms; for a single one it is the encoder's own."""
+    if len(terms) == 1:
+        return _vector_of(store, encoder, terms[0])
+    vectors = np.stack([_vector_of(store, encoder, term) for term in terms])  # (terms, dim)
+    weights = np.array([term.weight for term in terms], np.float32)
+    wanted = weights[weights > 0] @ vectors[weights > 0]
+    if (weights > 0).all():
+        return _unit(wanted)
+    unwanted = -weights[weights < 0] @ vectors[weights < 0] / (weights < 0).sum()
+    return _unit(_unit(wanted) - EXCLUSION * unwanted)
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = float(np.linalg.norm(vector))
+    if not length > 1e-4:
+        raise QueryError(
+            "the terms of this query cancel each other out", hint="leave something out that is not looked for as well"
+        )
+    return (vector / length).astype(np.float32)
+
+
+def _vector_of(store: Store, encoder: Callable[[], Encoder], term: Term) -> NDArray[np.float32]:
+    """One unit vector (dim,) for one term, whatever its weight."""
     if term.item:
         vector = store.vector(term.item)
         if vector is None:

@@ -15,14 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadVectors, CollectionError
-from sightline.schema import Encoded, Item, Modality, vector_digest
+from sightline.schema import Encoded, Item, Modality, Place, vector_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at")
 HIT = ("id", "uri", "name", "text", "modality", "captured_at")
-ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail")
+ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail", "camera", "latitude", "longitude")
+LATER = ("camera", "latitude", "longitude")
+"""Columns that collections of former versions lack."""
+
+STOP_WORDS = [
+    *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "of", "on", "or"),
+    *("such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with"),
+]
+"""Lucene's English list without its negations. LanceDB's own list holds words of many languages, "dog" among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,9 @@ def table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Sche
         "captured_at": [r.captured_at for r in rows],
         "added_at": list(added),
         "meta": [dump_meta(r.item) for r in rows],
+        "camera": [r.camera for r in rows],
+        "latitude": [r.place.latitude if r.place else None for r in rows],
+        "longitude": [r.place.longitude if r.place else None for r in rows],
     }
     arrays = [
         columns[f.name].cast(f.type)
@@ -143,6 +154,11 @@ def item_of(row: dict[str, Any]) -> Item:
         mtime_ns=row["mtime_ns"],
         meta=json.loads(row["meta"] or "{}"),
     )
+
+
+def place_of(row: dict[str, Any]) -> Place | None:
+    latitude, longitude = row.get("latitude"), row.get("longitude")
+    return None if latitude is None or longitude is None else Place(latitude, longitude)
 
 
 @dataclass(frozen=True, slots=True)

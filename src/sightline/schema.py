@@ -100,8 +100,19 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a picture was taken: degrees, north and east are positive."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoredItem:
-    """An item as the collection has it. `width` and `height` are those of the original picture, upright, in pixels."""
+    """An item as the collection has it. `width` and `height` are those of the original picture, upright, in pixels.
+
+    `place` is in no JSON: documents are passed on more easily than people think of where they live.
+    """
 
     item: Item
     id: str
@@ -111,6 +122,8 @@ class StoredItem:
     captured_at: datetime | None
     added_at: datetime
     thumbnail: bytes = field(repr=False)
+    camera: str = ""
+    place: Place | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -124,6 +137,7 @@ class StoredItem:
             "height": self.height,
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
             "added_at": self.added_at.isoformat(),
+            "camera": self.camera or None,
             "meta": dict(self.item.meta),
         }
 
@@ -228,6 +242,8 @@ class Encoded:
     width: int
     height: int
     captured_at: datetime | None = None
+    camera: str = ""
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,33 +298,86 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a query: words, a picture given as bytes, or an item of the collection given by id."""
+    """One part of a query: words, a picture given as bytes, or an item of the collection given by id.
+
+    `weight` says how much it counts beside the others; below zero: what is looked for is unlike it. `path` is the
+    picture's file as it was typed.
+    """
 
     text: str = ""
     picture: bytes | None = field(default=None, repr=False)
     item: str = ""
     name: str = ""
+    weight: float = 1.0
+    path: str = ""
 
-    def to_json(self) -> dict[str, str]:
+    @property
+    def excluded(self) -> bool:
+        return self.weight < 0
+
+    def to_json(self) -> dict[str, str | float]:
+        kind, value = "text", self.text
         if self.picture is not None:
-            return {"picture": self.name}
-        return {"item": self.item} if self.item else {"text": self.text}
+            kind, value = "picture", self.name
+        elif self.item:
+            kind, value = "item", self.item
+        return {kind: value} if self.weight == 1 else {kind: value, "weight": self.weight}
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Within `km` of a place."""
+
+    place: Place
+    km: float
+
+    def __str__(self) -> str:
+        numbers = (self.place.latitude, self.place.longitude, self.km)
+        return ",".join(f"{one:.6f}".rstrip("0").rstrip(".") for one in numbers) + "km"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition on an item; `excluded` turns it round. What was not said of an item fulfils no condition.
+
+    `kind` is one of `after` `before` (when it was taken), `added-after` `added-before`: value a datetime, the former
+    inclusive, the latter exclusive; `near`: a Near; `type` `in` `camera` `has` `text` `words`: a str. `said` is the
+    phrase that it was understood from.
+    """
+
+    kind: str
+    value: str | datetime | Near
+    excluded: bool = False
+    said: str = field(default="", compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        value = self.value.isoformat() if isinstance(self.value, datetime) else str(self.value)
+        found: dict[str, Any] = {self.kind: value}
+        if self.excluded:
+            found["excluded"] = True
+        return {**found, "said": self.said} if self.said else found
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a person asks for, understood. `raw` is what was typed."""
+    """What a person asks for, understood. `raw` is what was typed. Without terms it asks for all that pass the filters.
 
-    raw: str
+    `where` is SQL of the owner's; `filters` may come from anybody.
+    """
+
+    raw: str = field(compare=False)
     terms: tuple[Term, ...]
     where: str | None = None
+    filters: tuple[Filter, ...] = ()
 
     @property
     def text(self) -> str:
-        return " ".join(term.text for term in self.terms if term.text)
+        """The words that are looked for."""
+        return " ".join(term.text for term in self.terms if term.text and not term.excluded)
 
     def to_json(self) -> dict[str, Any]:
-        filters = [{"where": self.where}] if self.where else []
+        filters = [one.to_json() for one in self.filters]
+        filters += [{"where": self.where}] if self.where else []
         return {"terms": [term.to_json() for term in self.terms], "filters": filters, "text": self.text}
 
 
@@ -471,6 +540,9 @@ def arrow_schema(manifest: Manifest) -> pa.Schema:
             pa.field("ocr", pa.string()),
             pa.field("ocr_boxes", pa.string()),
             pa.field("meta", pa.string()),
+            pa.field("camera", pa.string()),
+            pa.field("latitude", pa.float64()),
+            pa.field("longitude", pa.float64()),
         ],
         metadata={METADATA_KEY: manifest.dumps()},
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.conditions import columns_of, condition
 from sightline.durability import DurableTable, WriterLock, first_line
 from sightline.errors import (
     CollectionMissing,
@@ -29,6 +30,7 @@ from sightline.rows import (
     HIT,
     ITEM,
     KNOWN,
+    LATER,
     Found,
     Known,
     check_vectors,
@@ -39,6 +41,7 @@ from sightline.rows import (
     known_of,
     matrix,
     pictures_schema,
+    place_of,
     starts_with,
     table_of,
     unique,
@@ -46,6 +49,7 @@ from sightline.rows import (
 from sightline.schema import (
     METADATA_KEY,
     Encoded,
+    Filter,
     Manifest,
     Skipped,
     SkipReason,
@@ -156,7 +160,7 @@ class Store:
         """Whole rows without their pictures, by id, to be written again under another item."""
         if not ids:
             return {}
-        columns = [*ITEM, "vector"]
+        columns = [*self._had(ITEM), "vector"]
         table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
         vectors = matrix(table["vector"], self.manifest.dim)
         return {
@@ -170,6 +174,8 @@ class Store:
                 width=row["width"] or 0,
                 height=row["height"] or 0,
                 captured_at=row["captured_at"],
+                camera=row.get("camera") or "",
+                place=place_of(row),
             )
             for i, row in enumerate(table.drop_columns(["vector"]).to_pylist())
         }
@@ -179,7 +185,8 @@ class Store:
         from lancedb.expr import col, lit
 
         where = (col("id") == lit(ident)).or_(col("uri") == lit(ident))
-        rows = self._read_rows(lambda t: t.search().where(where).select(list(ITEM)).limit(1).to_arrow()).to_pylist()
+        columns = self._had(ITEM)
+        rows = self._read_rows(lambda t: t.search().where(where).select(columns).limit(1).to_arrow()).to_pylist()
         if not rows:
             return None
         row = rows[0]
@@ -192,6 +199,8 @@ class Store:
             captured_at=row["captured_at"],
             added_at=row["added_at"],
             thumbnail=row["thumbnail"] or b"",
+            camera=row.get("camera") or "",
+            place=place_of(row),
         )
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Found]:
@@ -223,7 +232,13 @@ class Store:
         return int(self._read_rows(lambda t: t.count_rows(starts_with("uri", prefix).to_sql())))
 
     def search(
-        self, vector: NDArray[np.float32], k: int, *, where: str | None = None, exact: bool = False
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        *,
+        where: str | None = None,
+        filters: Sequence[Filter] = (),
+        exact: bool = False,
     ) -> list[Found]:
         """The `k` rows nearest to `vector` (dim,) by cosine, best first; `score` = 1 - distance.
 
@@ -235,11 +250,17 @@ class Store:
             built = table.search(checked, vector_column_name="vector").distance_type("cosine")
             return built.bypass_vector_index() if exact else built
 
-        table = self._filtered(query, where, [*HIT, "_distance"], k)
+        table = self._filtered(query, where, filters, [*HIT, "_distance"], k)
         return [found_of(row, score=1.0 - row["_distance"]) for row in table.to_pylist()]
 
     def search_text(
-        self, words: str, k: int, *, vector: NDArray[np.float32] | None = None, where: str | None = None
+        self,
+        words: str,
+        k: int,
+        *,
+        vector: NDArray[np.float32] | None = None,
+        where: str | None = None,
+        filters: Sequence[Filter] = (),
     ) -> list[Found]:
         """The `k` rows whose captions match `words` best (BM25), best first; `cosine` to `vector` where it is given."""
         if not any(c.isalnum() for c in words):
@@ -247,13 +268,26 @@ class Store:
         from lancedb.query import MatchQuery
 
         columns = [*HIT, "_score", *(["vector"] if vector is not None else [])]
-        table = self._filtered(lambda t: t.search(MatchQuery(words, "text"), query_type="fts"), where, columns, k)
+        matches = MatchQuery(words, "text")
+        table = self._filtered(lambda t: t.search(matches, query_type="fts"), where, filters, columns, k)
         cosines = matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
         rows = table.select([*HIT, "_score"]).to_pylist()
         return [
             found_of(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
             for row, cosine in zip(rows, cosines, strict=True)
         ]
+
+    def newest(self, k: int, *, where: str | None = None, filters: Sequence[Filter] = ()) -> list[Found]:
+        """At most `k` rows that pass, those taken last first, those without a date at the end. Looks at every row."""
+        dated = self._filtered(lambda t: t.search(), where, filters, ["id", "captured_at"], None)
+        rows = sorted(dated.to_pylist(), key=lambda row: row["id"])
+        rows.sort(key=lambda row: row["captured_at"].timestamp() if row["captured_at"] else -np.inf, reverse=True)
+        ids = [row["id"] for row in rows[:k]]
+        table = (
+            self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(list(HIT)).to_arrow()) if ids else None
+        )
+        found = {row["id"]: found_of(row, score=0.0) for row in table.to_pylist()} if table is not None else {}
+        return [found[ident] for ident in ids if ident in found]
 
     def vector(self, ident: str) -> NDArray[np.float32] | None:
         """The vector (dim,) of one id."""
@@ -429,16 +463,43 @@ class Store:
         rows = self._read_rows(lambda t: t.search().where(where).select(list(KNOWN)).to_arrow()).to_pylist()
         return [known_of(row) for row in rows]
 
-    def _filtered(self, query: Callable[[Any], Any], where: str | None, columns: list[str], k: int) -> pa.Table:
+    def _had(self, columns: Sequence[str]) -> list[str]:
+        """Those of `columns` that the table has: a collection of a former version lacks some."""
+        there = self._read_rows(lambda t: t.schema.names)
+        return [name for name in columns if name not in LATER or name in there]
+
+    def _check_had(self, filters: Sequence[Filter]) -> None:
+        needed = columns_of(filters)
+        if needed and len(self._had(sorted(needed))) < len(needed):
+            raise QueryError(
+                f"'{self.address}' was made before cameras and places were kept, so it cannot be filtered by them",
+                hint=f"index the pictures into a new collection: sightline index FOLDER -c {self.address.folder}#new",
+            )
+
+    def _filtered(
+        self,
+        query: Callable[[Any], Any],
+        where: str | None,
+        filters: Sequence[Filter],
+        columns: list[str],
+        k: int | None,
+    ) -> pa.Table:
+        """The rows of a query for which both hold: `where`, the owner's SQL, and `filters`, which may be anybody's."""
         if where and has_semicolon(where):
             raise QueryError(
                 f"the where-clause '{where}' holds a semicolon, and LanceDB drops what follows one",
                 hint="write one condition; join several with AND and OR",
             )
 
+        self._check_had(filters)
+        ours = condition(filters)
+        # the line's end keeps a comment in `where` from swallowing what follows
+        both = f"({where}\n) AND ({ours})" if where and ours else where or ours
+
         def run(table: Any) -> pa.Table:
             built = query(table)
-            return (built.where(where) if where else built).select(columns).limit(k).to_arrow()
+            built = (built.where(both) if both else built).select(columns)
+            return (built if k is None else built.limit(k)).to_arrow()
 
         try:
             return self._read_rows(run)
