@@ -277,7 +277,7 @@ def _walking(person: Entity, seen: Seen) -> str:
         crossing = seen.rng.choice(("crossing the street", "crossing the road"))
         return f"{crossing} at a crosswalk" if seen.tagged("crosswalk") and seen.rng.random() < 0.5 else crossing
     side = "on the sidewalk" if paved else "by the side of the road"
-    return f"{person['action']} {side}" if person.get("action") else f"next to {seen.place()}"
+    return f"{person['action']} {side}" if person.get("action") else f"on {seen.place()}"
 
 
 def _landmarks(seen: Seen) -> Iterator[str]:

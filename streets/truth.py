@@ -130,9 +130,9 @@ NEEDS = {
 }
 LEAST_PIXELS, LEAST_STRENGTH = 10, 35
 """Below either, nobody sees it."""
-BULB_PIXELS, BULB_DIFFERENCE = 7, 20  # of a traffic light's lit bulbs, and from mast and housing or from the ring
+BULB_PIXELS, BULB_DIFFERENCE = 7, 15  # of a traffic light's lit bulbs, and from mast and housing or from the ring
 RED_FACES = {"stop sign", "fire hydrant"}
-RED_FACE = 8.0  # CIELab a: the red of these must show
+RED_FACE = 5.0  # CIELab a, more than around them: the red of these must show
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +243,15 @@ def verdict(thing: Mapping[str, Any]) -> str | None:
     shown = thing["pixels"] / max(thing["whole"], 1.0)
     # of what is large, a small part is enough
     share_enough = shown >= need.share or (thing.get("vehicle") and thing["pixels"] >= 2500 and shown >= 0.1)
-    if thing["tag"] in RED_FACES and thing.get("inside", (0, 0, 0))[1] < RED_FACE:
+    if thing["tag"] in RED_FACES and not _is_redder_than_its_surroundings(thing):
         return DOUBTFUL
     if thing["pixels"] >= need.pixels and share_enough and strength(thing) >= need.strength:
         return CLEAR
     return DOUBTFUL
+
+
+def _is_redder_than_its_surroundings(thing: Mapping[str, Any]) -> bool:
+    return "ring" in thing and thing["inside"][1] - max(thing["ring"][1], 0) >= RED_FACE
 
 
 def paint_pixels(thing: Mapping[str, Any]) -> float:
@@ -289,7 +293,7 @@ def _grays(lightness: float, around: float) -> set[str]:
         names.add("black")
     if 22 <= lightness <= 62:
         names.add("gray")
-    if 33 <= lightness <= 78:
+    if 33 <= lightness <= 62 and lightness < around + 8:  # lighter than its surroundings, it looks white
         names.add("silver")
     return names
 
