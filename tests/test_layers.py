@@ -16,7 +16,7 @@ WORDS = {"schema", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub"}
 FLOWS = {"examples", "ingest", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
-EDGES = {"cli", "flags", "care", "upkeep", "measure", "render", "demo", "__main__"}
+EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "demo", "__main__"}
 
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage"), "store"),
@@ -25,6 +25,7 @@ NOUNS_OF = {
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
     **dict.fromkeys(("judgements", "metrics"), "evaluate"),
+    **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
 }
 """A part's second noun has a file of its own and counts as the part."""
@@ -36,7 +37,7 @@ ALLOWED = {
     "facade": WORDS | PARTS | FLOWS,
     "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "evaluate", "train", "plots"},
 }
-LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors"}
+LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors", "peft"}
 LAZY = LAZY_EXTRAS | {
     "huggingface_hub",
     "httpx2",

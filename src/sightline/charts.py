@@ -1,4 +1,4 @@
-"""Figures of numbers: bars with their intervals. Drawn as `plots.py` draws, from plain records.
+"""Figures of numbers: bars with their intervals, curves of a training run. Drawn as `plots.py` draws, from records.
 
 charts.bars([Bars("pocket-1", {"mrr": 0.18}, {"mrr": (0.14, 0.22)})], "eval.png", title="402 queries")
 """
@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sightline import plots
 
@@ -33,6 +33,44 @@ def bars(series: Sequence[Bars], path: str | os.PathLike[str], *, title: str = "
     """Draws the series side by side for each metric of the first, whiskers for intervals; returns the path written."""
     target = plots.check_path(path)
     return plots.save(draw(series, title=title, note=note), target)
+
+
+def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, title: str = "", note: str = "") -> Path:
+    """Draws a training run: the loss of steps and epochs on the left, what validation found on the right.
+
+    Rows have `step` and `loss`; those of an epoch have `epoch` and metrics in [0, 1] too, the best ones `best`.
+    """
+    from matplotlib.figure import Figure
+
+    target = plots.check_path(path)
+    epochs = [row for row in rows if "epoch" in row]
+    metrics = [name for name in (epochs[0] if epochs else ()) if name not in {"epoch", "step", "loss", "best"}]
+    figure = Figure(figsize=(9.5, 4.2), dpi=plots.DPI)
+    left, right = figure.add_axes((0.07, 0.14, 0.41, 0.66)), figure.add_axes((0.55, 0.14, 0.41, 0.66))
+    steps = [row for row in rows if "epoch" not in row]
+    left.plot([row["step"] for row in steps], [row["loss"] for row in steps], color=COLOURS[-1], lw=0.8, alpha=0.6)
+    left.plot(
+        [row["step"] for row in epochs], [row["loss"] for row in epochs], color=COLOURS[0], lw=2, marker="o", ms=3
+    )
+    left.set_title("loss: steps, and the mean of each epoch", fontsize=9, color=plots.FAINT, loc="left")
+    left.set_xlabel("step", fontsize=9, color=plots.FAINT)
+    for at, name in enumerate(metrics):
+        values = [row[name] for row in epochs]
+        right.plot([row["epoch"] for row in epochs], values, color=COLOURS[at % len(COLOURS)], lw=2, label=name)
+    if best := [row["epoch"] for row in epochs if row.get("best")]:
+        right.axvline(best[-1], color=plots.FAINT, lw=1, ls=":")
+    right.set_title("held-out pictures, text to image; dotted: kept", fontsize=9, color=plots.FAINT, loc="left")
+    right.set_xlabel("epoch", fontsize=9, color=plots.FAINT)
+    right.set_ylim(bottom=0)
+    if metrics:
+        right.legend(frameon=False, fontsize=9)
+    for axes in (left, right):
+        axes.tick_params(length=0, labelcolor=plots.INK)
+        axes.grid(color=plots.MAT, zorder=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.text(0.07, 0.93, plots.drawable(title), fontsize=13, weight="bold", color=plots.INK, parse_math=False)
+    figure.text(0.07, 0.88, plots.drawable(note), fontsize=9, color=plots.FAINT, parse_math=False)
+    return plots.save(figure, target)
 
 
 def draw(series: Sequence[Bars], *, title: str = "", note: str = "") -> Figure:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sightline import care, measure, render, upkeep
+from sightline import care, measure, render, teach, upkeep
 from sightline.errors import QueryError, SightlineError, UsageError
 from sightline.flags import (
     NOTHING_FOUND,
@@ -311,6 +311,7 @@ def show(
 
 
 app.command("eval", epilog=measure.EVAL)(measure.evaluate)
+app.command(epilog=teach.TRAIN)(teach.train)
 app.command(epilog=care.INFO)(care.info)
 app.add_typer(care.models, name="models")
 app.command(epilog=care.REMOVE)(care.remove)

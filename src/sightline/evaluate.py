@@ -158,7 +158,7 @@ def evaluate(
     UsageError, SourceError for a file that cannot be read, CollectionError for a collection with nothing to ask.
     """
     channels = check_channels(channels, captions=qrels is None)
-    items = _items(store)
+    items = items_of(store)
     questions, notices = _questions(items, qrels, queries)
     drawn = _drawn(questions, limit, seed)
     wanted = METRICS if qrels is None else JUDGED_METRICS
@@ -240,7 +240,7 @@ def check_channels(channels: Sequence[str] | None, *, captions: bool) -> list[st
     return list(dict.fromkeys(channels))
 
 
-def _items(store: Store) -> list[Named]:
+def items_of(store: Store) -> list[Named]:
     """Every item, in the order of the uris, whatever order the table has."""
     store.manifest  # noqa: B018  # missing and foreign tables are told apart before they are read
     columns = ["id", "uri", "name", "text"]

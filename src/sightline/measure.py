@@ -83,11 +83,11 @@ def evaluate(
     for line in dict.fromkeys(line for one in done for line in one.notices):
         render.note(line)
     if save:
-        render.note(f"figure written to {_draw(done, save)}")
+        render.note(f"figure written to {draw(done, save)}")
     if as_json:
         render.out(render.dump(_document(done, between)))
     else:
-        _show(done, between)
+        show(done, between)
     if missed := [(one, *under) for one in done for under in least if one[under[0]] < under[1]]:
         said = (f"{metric} is {one[metric]:.4g} with {one.model}, below {x:g}" for one, metric, x in missed)
         render.note("; ".join(said))
@@ -163,7 +163,7 @@ def _document(done: Sequence[Evaluation], between: Sequence[Comparison]) -> dict
 # ---- for people -----------------------------------------------------------------------------------------------
 
 
-def _show(done: Sequence[Evaluation], between: Sequence[Comparison]) -> None:
+def show(done: Sequence[Evaluation], between: Sequence[Comparison]) -> None:
     """A table on a terminal; `model direction channel metric value low high n` lines in a pipe."""
     runs = [run for one in done for run in one.runs]
     if not render.on_terminal():
@@ -223,7 +223,7 @@ def _cell(run: Run, metric: str) -> str:
     return f"{run.mean(metric):.3f} ({low:.3f}–{high:.3f})"
 
 
-def _draw(done: Sequence[Evaluation], path: str) -> Path:
+def draw(done: Sequence[Evaluation], path: str) -> Path:
     from sightline import charts
 
     runs = [run for one in done for run in one.runs]

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ def contrastive_loss(
     functional = torch.nn.functional
     images, texts = functional.normalize(image_vectors, dim=-1), functional.normalize(text_vectors, dim=-1)
     logits = images @ texts.T * scale  # (n, n)
-    pairs = torch.eye(len(images), dtype=torch.bool)
+    pairs = torch.eye(len(images), dtype=torch.bool, device=logits.device)
     if same is not None:
         logits = logits.masked_fill(same & ~pairs, -math.inf)
     to_texts = logits
@@ -84,9 +84,71 @@ def contrastive_loss(
         if same_more is not None:
             more = more.masked_fill(same_more, -math.inf)
         to_texts = torch.cat([logits, more], dim=1)
-    target = torch.arange(len(images))
+    target = torch.arange(len(images), device=logits.device)
     loss: Tensor = (functional.cross_entropy(to_texts, target) + functional.cross_entropy(logits.T, target)) / 2
     return loss
+
+
+def sigmoid_loss(
+    image_vectors: Tensor,
+    text_vectors: Tensor,
+    *,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    same: Tensor | None = None,
+) -> Tensor:
+    """Every picture with every text is a question of its own (SigLIP, arXiv:2303.15343); row i of both is a pair.
+
+    Vectors and `same` as in `contrastive_loss`. Returns the sum over all (n, n) questions, divided by n.
+    """
+    torch = _torch()
+    functional = torch.nn.functional
+    images, texts = functional.normalize(image_vectors, dim=-1), functional.normalize(text_vectors, dim=-1)
+    logits = images @ texts.T * scale + bias  # (n, n)
+    pairs = torch.eye(len(images), dtype=torch.bool, device=logits.device)
+    losses = -functional.logsigmoid(torch.where(pairs, logits, -logits))
+    if same is not None:
+        losses = losses.masked_fill(same & ~pairs, 0.0)
+    loss: Tensor = losses.sum() / len(images)
+    return loss
+
+
+def backward_in_chunks(
+    towers: Sequence[Callable[[Tensor], Tensor]],
+    batches: Sequence[Tensor],
+    loss_of: Callable[..., Tensor],
+    *,
+    chunk: int,
+) -> Tensor:
+    """The gradients of one large batch in the memory of `chunk` rows (GradCache, Gao et al. 2021, arXiv:2101.06983).
+
+    batches[i] (n, ...) goes through towers[i]; `loss_of` takes all vectors. The towers run twice: first without a
+    graph, for the gradient of the loss with respect to the vectors, then chunk by chunk with it. Random numbers
+    (dropout) are the same both times. Adds to the `.grad` of the parameters and returns the loss, detached.
+    """
+    torch = _torch()
+    starts = [range(0, len(batch), chunk) for batch in batches]
+    states: list[list[Tensor]] = []
+    vectors: list[Tensor] = []
+    for tower, batch, places in zip(towers, batches, starts, strict=True):
+        states.append([])
+        parts = []
+        for start in places:
+            states[-1].append(torch.get_rng_state())
+            with torch.no_grad():
+                parts.append(tower(batch[start : start + chunk]))
+        vectors.append(torch.cat(parts).requires_grad_())
+    after = torch.get_rng_state()
+    loss = loss_of(*vectors)
+    loss.backward()  # type: ignore[no-untyped-call]
+    for tower, batch, places, seen, whole in zip(towers, batches, starts, states, vectors, strict=True):
+        gradient = torch.zeros_like(whole) if whole.grad is None else whole.grad
+        for start, state in zip(places, seen, strict=True):
+            torch.set_rng_state(state)
+            part = tower(batch[start : start + chunk])
+            part.backward(gradient[start : start + chunk])  # type: ignore[no-untyped-call]
+    torch.set_rng_state(after)
+    return loss.detach()
 
 
 def learning_rate_share(share: float, *, warmup: float = 0.03, floor: float = 0.01) -> float:
@@ -115,11 +177,7 @@ def fit(
     """
     torch = _torch()
     every = [parameter for parameter in parameters if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in every if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in every if parameter.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
+    optimizer = adamw(every, learning_rate=learning_rate, weight_decay=weight_decay)
     losses: list[float] = []
     begin = time.monotonic()
     share = 0.0
@@ -140,6 +198,16 @@ def fit(
         if after_step is not None:
             after_step(Step(len(losses), share, losses[-1], rate, elapsed))
     return losses
+
+
+def adamw(parameters: Sequence[nn.Parameter], *, learning_rate: float, weight_decay: float) -> Any:
+    """The optimizer of `fit`: matrices are decayed, vectors are not."""
+    torch = _torch()
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
 
 
 class Average:
