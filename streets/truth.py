@@ -53,20 +53,18 @@ COUNTED = ("vehicle", "any car", "any truck", "any bike", "car", "bus", "taxi", 
 PLURALS = {"person": "people", "bus": "buses"}
 RIDDEN = {"motorcycle", "bicycle"}
 
-MISTAKEN = {  # kind -> what some would call it
-    "car": {"sports car"},
+MISTAKEN = {  # kind -> what some would call it, also when they see it well
     "sports car": {"car"},
-    "suv": {"car", "van"},
+    "suv": {"car"},
     "taxi": {"car"},
     "police car": {"car"},
-    "pickup truck": {"truck", "any car", "car", "suv"},
+    "pickup truck": {"truck"},
     "dump truck": {"truck"},
-    "van": {"any truck", "truck", "bus", "suv"},
-    "ambulance": {"van", "any truck", "truck"},
-    "bus": {"van"},
-    "motorcycle": {"bicycle"},
-    "bicycle": {"motorcycle"},
+    "van": {"any truck"},
+    "ambulance": {"van", "any truck"},
 }
+FAR_CAR, FAR_VEHICLE = {"car", "sports car", "suv"}, {"any car", "car", "suv", "any truck", "truck", "van"}
+"""What a car, and any vehicle, may be taken for when its kind cannot be told."""
 KIND_PIXELS = {  # from here on a vehicle's kind can be told by day; smaller ones are just vehicles
     "car": 250, "taxi": 250, "police car": 450, "sports car": 800, "suv": 900, "van": 500, "ambulance": 900,
     "bus": 400, "truck": 500, "dump truck": 900, "pickup truck": 1000, "motorcycle": 180, "bicycle": 250,
@@ -87,15 +85,13 @@ HUES = {  # degrees in CIELab, least chroma, least lightness
     "green": (105, 200, 8, 12),
     "blue": (245, 305, 18, 22),
 }
-NEAR_COLOURS = {  # colour -> what some would call it
+NEAR_COLOURS = {  # colour -> what some would call it; where hues border on one another, see MARGIN
     "silver": {"gray", "white"},
     "gray": {"silver", "black"},
     "white": {"silver"},
     "black": {"gray"},
-    "orange": {"red", "yellow"},
-    "yellow": {"orange"},
-    "red": {"orange"},
 }
+MARGIN = 8  # degrees beyond the hues of a colour in which some still name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,23 +161,20 @@ AREAS = {
 AREA_CONFUSIONS = {  # area -> what some would call it
     "palm trees": {"trees"},
     "houses": {"buildings"},
-    "hedges": {"bushes", "walls"},
+    "hedges": {"bushes"},
     "flowers": {"bushes"},
-    "walls": {"hedges"},
-    "cacti": {"bushes"},
-    "guardrail": {"concrete barrier"},
     "buildings": {"houses", "tall buildings"},
 }
 
 
 def entities(record: Mapping[str, Any]) -> list[Entity]:
     """What is clear in the picture, largest first."""
-    return _judged(record)[0]
+    return [_public(entity) for entity in _judged(record)[0]]
 
 
 def doubtful(record: Mapping[str, Any]) -> list[Entity]:
     """What a person might or might not see in the picture, largest first."""
-    return _judged(record)[1]
+    return [_public(entity) for entity in _judged(record)[1]]
 
 
 def attributes(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
@@ -260,10 +253,13 @@ def paint_pixels(thing: Mapping[str, Any]) -> float:
     return thing["mask"].count("2") / len(thing["mask"]) * (x1 - x0) * (y1 - y0) * WIDTH * HEIGHT
 
 
-def seen_colours(paint: Sequence[float], ring: Sequence[float], transmittance: float = 1.0) -> set[str]:
+def seen_colours(
+    paint: Sequence[float], ring: Sequence[float], transmittance: float = 1.0, margin: float = 0
+) -> set[str]:
     """Names a person would give a paint that looks like `paint` (CIELab) before surroundings like `ring`.
 
     The tint of a low sun, the blue of shade and the haze are allowed for; the set is empty where no name is safe.
+    `margin` widens the hues by so many degrees.
     """
     lightness, a, b = paint
     chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a))
@@ -271,7 +267,9 @@ def seen_colours(paint: Sequence[float], ring: Sequence[float], transmittance: f
     names = {
         name
         for name, (low, high, least_chroma, least_lightness) in HUES.items()
-        if (low <= hue <= high or low <= hue + 360 <= high) and chroma >= least_chroma and lightness >= least_lightness
+        if any(low - margin <= turned <= high + margin for turned in (hue, hue + 360))
+        and chroma >= least_chroma
+        and lightness >= least_lightness
     }
     if pale:
         names.clear()
@@ -326,7 +324,7 @@ def _judged(record: Mapping[str, Any]) -> tuple[list[Entity], list[Entity]]:
 def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
     """One object as a person would describe it. `kind` is what it is, `tag` what can be told of it.
 
-    `colours_maybe` are the colours that some would name and others not.
+    Private: `_colours` are those that some would name and others not, `_waits` whether it may seem to have stopped.
     """
     kind, pixels = thing["tag"], thing["pixels"]
     hard = _hardness(thing, record)
@@ -335,7 +333,8 @@ def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
         entity["vehicle"] = True
         if not _kind_can_be_told(thing, hard):
             entity["tag"] = "car" if kind in ANY_CAR and pixels >= 150 * hard else "vehicle"
-    colour, entity["colours_maybe"] = _colour(thing)
+    entity["_waits"] = record["scene"].get("control", "none") != "none" or thing.get("action") != "driving"
+    colour, entity["_colours"] = _colour(thing)
     if colour:
         entity["colour"] = colour
     if "action" in thing and (thing.get("vehicle") or pixels >= LARGE_ENOUGH_FOR_ACTION["person"] * hard):
@@ -343,6 +342,10 @@ def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
     if "facing" in thing and pixels >= LARGE_ENOUGH_FOR_FACING * hard:
         entity["facing"] = thing["facing"]
     return entity
+
+
+def _public(entity: Entity) -> Entity:
+    return {key: value for key, value in entity.items() if not key.startswith("_")}
 
 
 def _hardness(thing: Mapping[str, Any], record: Mapping[str, Any]) -> float:
@@ -374,6 +377,8 @@ def _colour(thing: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     paint, enough = thing.get("paint"), paint_pixels(thing) >= COLOUR_PIXELS
     seen = seen_colours(paint, thing.get("ring", paint), thing["transmittance"]) if paint else set()
     some_would_say = {named, *seen, *(near for name in (named, *seen) for near in NEAR_COLOURS.get(name, ()))}
+    if paint:
+        some_would_say |= seen_colours(paint, thing.get("ring", paint), thing["transmittance"], MARGIN)
     if named in seen and enough and paint_pixels(thing) >= COLOUR_SHARE * thing["pixels"]:
         return named, sorted(some_would_say - {named})
     return None, sorted(some_would_say)
@@ -405,7 +410,7 @@ def _said_of(entity: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     certain_names, uncertain_names = {kind} | groups, set(MISTAKEN.get(kind, ()))
     if tag != kind:  # its kind cannot be told
         certain_names = {"vehicle"} & groups | ({"any car"} & groups if tag == "car" else set())
-        uncertain_names |= {kind} | (groups - certain_names) | {"any car", "car", "any truck", "van"}
+        uncertain_names |= {kind} | groups | (FAR_CAR if tag == "car" else FAR_VEHICLE)
     sure, unsure = _phrases(entity, certain_names)
     for phrases in _phrases(entity, uncertain_names - certain_names):
         unsure |= phrases
@@ -418,7 +423,7 @@ def _phrases(entity: Mapping[str, Any], names: set[str]) -> tuple[set[str], set[
     for name in names:
         if "colour" in entity:
             sure.add(f"{entity['colour']} {name}")
-        unsure |= {f"{colour} {name}" for colour in entity["colours_maybe"]}
+        unsure |= {f"{colour} {name}" for colour in entity["_colours"]}
         if "action" in entity:
             sure.add(f"{name} {entity['action']}")
         elif entity["kind"] == "person":
@@ -431,10 +436,8 @@ def _phrases(entity: Mapping[str, Any], names: set[str]) -> tuple[set[str], set[
                 sure.add(said)
             else:
                 unsure |= {said} if "facing" in entity else both
-            if entity.get("action") in ("stopped", "parked"):
+            if entity["_waits"]:
                 unsure |= {f"{name} stopped", f"{name} driving"}  # in a still picture these differ little
-            else:
-                unsure.add(f"{name} stopped")
     return sure, unsure
 
 
