@@ -24,7 +24,7 @@ PLACES = {
     "beach": ("a street by the beach", "a road along the ocean", "a beachfront street", "a coastal road"),
     "hillside": ("a hillside road", "a road in the hills", "a mountain road"),
 }
-INLAND = ("a street", "a wide street", "a road")  # for a beach whose sea cannot be seen
+INLAND = ("a street", "a wide street")  # for a beach whose sea cannot be seen
 PAVED = {"downtown", "residential", "beach"}  # where there is a sidewalk
 
 WHEN = {  # weather and light -> phrases; "" stands for any other weather

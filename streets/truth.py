@@ -75,13 +75,14 @@ LARGE_ENOUGH_FOR_FACING = 220  # px
 KIND_SHARE = 0.4  # of a vehicle must be seen to tell its kind
 
 COLOUR_WORDS = {"amber": "yellow"}
+SHIRT_WORDS = {"silver": "gray"}
 COLOURLESS = {"police car", "ambulance"}  # their livery is several colours; an ambulance's is in its name
 CLEAR_AIR = 0.88  # transmittance below which haze makes black gray, and silver white
 COLOUR_PIXELS, COLOUR_SHARE = 40, 0.22  # px of paint, and its share of what is seen
 HUES = {  # degrees in CIELab, least chroma, least lightness
     "red": (-20, 43, 12, 12),
     "orange": (43, 70, 12, 20),
-    "yellow": (62, 112, 16, 25),
+    "yellow": (66, 112, 16, 25),
     "green": (105, 200, 8, 12),
     "blue": (245, 305, 18, 22),
 }
@@ -107,7 +108,7 @@ VEHICLE_NEED = Need(120, 0.25)
 NEEDS = {
     "motorcycle": Need(110, 0.4),
     "bicycle": Need(110, 0.4),
-    "person": Need(85, 0.45),
+    "person": Need(85, 0.45, 185),
     "dog": Need(100, 0.5, 250),
     "stop sign": Need(60, 0.3),
     "fire hydrant": Need(80, 0.5),
@@ -150,7 +151,7 @@ AREAS = {
     "cacti": AreaNeed(("cactus",), 0.0025, 0.0001),
     "rocks": AreaNeed(("rock",), 0.012, 0.0005, 8),
     "ocean": AreaNeed(("sea",), 0.012, 0.0005),
-    "mountains": AreaNeed(("hills",), 0.02, 0.001, 11),
+    "mountains": AreaNeed(("hills",), 0.02, 0.003, 11),
     "houses": AreaNeed(("house",), 0.02, 0.001),
     "buildings": AreaNeed(("building", "tall building"), 0.03, 0.001),
     "tall buildings": AreaNeed(("tall building",), 0.05, 0.001),
@@ -163,7 +164,7 @@ AREA_CONFUSIONS = {  # area -> what some would call it
     "houses": {"buildings"},
     "hedges": {"bushes"},
     "flowers": {"bushes"},
-    "buildings": {"houses", "tall buildings"},
+    "buildings": {"tall buildings"},
 }
 
 
@@ -336,7 +337,7 @@ def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
     entity["_waits"] = record["scene"].get("control", "none") != "none" or thing.get("action") != "driving"
     colour, entity["_colours"] = _colour(thing)
     if colour:
-        entity["colour"] = colour
+        entity["colour"] = SHIRT_WORDS.get(colour, colour) if kind == "person" else colour
     if "action" in thing and (thing.get("vehicle") or pixels >= LARGE_ENOUGH_FOR_ACTION["person"] * hard):
         entity["action"] = thing["action"]
     if "facing" in thing and pixels >= LARGE_ENOUGH_FOR_FACING * hard:

@@ -162,6 +162,22 @@ def test_a_colour_needs_enough_paint() -> None:
     assert "colour" not in truck, "a red cab below a white box"
 
 
+def test_no_shirt_is_silver() -> None:
+    (person,) = truth.entities(record(thing("person", colour_name="silver")))
+    assert person["colour"] == "gray"
+
+
+def test_a_colour_between_two_is_doubtful_under_the_other() -> None:
+    true, maybe = truth.attributes(record(thing("car", colour_name="orange", paint=[50.0, 25.0, 25.0])))
+    assert "orange car" in true and "red car" in maybe
+    assert "orange car" not in truth.attributes(record(thing("car")))[1], "a plain red"
+
+
+def test_what_is_given_out_holds_nothing_private() -> None:
+    for shown in some_records(30):
+        assert not any(key.startswith("_") for entity in truth.entities(shown) for key in entity)
+
+
 def test_a_wrong_looking_colour_is_doubtful_under_both_names() -> None:
     _, maybe = truth.attributes(record(thing("car", colour_name="blue", paint=PAINT["black"])))
     assert {"blue car", "black car", "blue vehicle"} <= maybe
