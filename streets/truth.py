@@ -106,8 +106,8 @@ class Need:
 
 VEHICLE_NEED = Need(120, 0.25)
 NEEDS = {
-    "motorcycle": Need(110, 0.4),
-    "bicycle": Need(110, 0.4),
+    "motorcycle": Need(140, 0.4),
+    "bicycle": Need(140, 0.4),
     "person": Need(85, 0.45, 185),
     "dog": Need(100, 0.5, 250),
     "stop sign": Need(60, 0.3),
@@ -119,7 +119,7 @@ NEEDS = {
     "boat": Need(60, 0.5, 180),
     "street lamp": Need(150, 0.4, 300),
     "utility pole": Need(150, 0.4, 300),
-    "crosswalk": Need(400, 0.3, 260),
+    "crosswalk": Need(450, 0.3, 320),
     "billboard": Need(400, 0.4, 300),
     "bench": Need(500, 0.5, 300),
     "umbrella": Need(250, 0.5, 250),
