@@ -33,7 +33,7 @@ def measure(model: str) -> dict[str, dict[str, float]]:
         for way, channels in WAYS.items():
             ranks = []
             for caption, ident in queries:
-                hits = collection.search(caption, 86, channels=channels)
+                hits = collection.search(caption, 86, channels=channels, literal=True)
                 ranks.append(next((hit.rank for hit in hits if hit.id == ident), 0))
             results[way] = {
                 "n": len(ranks),
