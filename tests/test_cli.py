@@ -338,6 +338,42 @@ def test_save_draws_the_hits_and_says_where(run: Run, indexed: Path, empty: Path
     assert size_of(empty / "figures/red.png")[0] > 300
 
 
+def test_what_was_understood_is_said_when_it_is_more_than_plain_words(run: Run, indexed: Path) -> None:
+    assert run("search", "red", "car").err == ""
+    assert run("search", "./photos/blue.png").err == ""
+    ran = run("search", "red", "+", "2:green", "-", "blue", "in:photos", "added:today", "-k", "1")
+    assert ran.code in (0, 3)
+    assert ran.err.startswith('understood: "red" + 2:"green" - "blue" · in photos · added on 20')
+    said = run("search", "the red square I took since 2020", "type:image", "-", "camera:canon").err
+    assert said.startswith('understood: "red square" · type image · taken after 2020-01-01 · not camera "canon"')
+    assert run("search", "red - blue", "--json").err == ""
+    assert run("search", "red - blue", "--literal").err == ""
+    assert json.loads(run("search", "red in:photos - blue", "--json").out)["understood"] == {
+        "terms": [{"text": "red"}, {"text": "blue", "weight": -1.0}],
+        "filters": [{"in": "photos"}],
+        "text": "red",
+    }
+
+
+def test_a_fault_in_a_query_is_pointed_at(run: Run, indexed: Path) -> None:
+    ran = run("search", "red", "after:banana")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[1:3] == ["  red after:banana", "            ^"]
+    assert json.loads(run("search", "red", "after:banana", "--json").err)["at"] == 10
+    far = run("search", "日本 " * 40 + "\x1b[2J - - x").err.splitlines()
+    assert "\x1b" not in far[1]
+    assert len(far) == 4
+
+
+def test_hits_can_be_ordered_by_date(run: Run, indexed: Path) -> None:
+    for day, colour in enumerate(("green", "blue", "red"), start=1):
+        os.utime(indexed / f"{colour}.png", (86_400 * day, 86_400 * day))
+        assert run("index", indexed, "--rehash").code == 0
+    lines = run("search", "square", "--sort", "date").out.splitlines()
+    assert len(lines) == 3
+    check_fault(run("search", "red", "--sort", "name"), 2, "--sort")
+
+
 def test_a_figure_of_no_known_kind_is_refused_before_the_search(run: Run, empty: Path) -> None:
     ran = run("search", "red", "--save", "x.bmp")
     assert (ran.code, ran.out) == (2, "")

@@ -350,6 +350,48 @@ def test_small_jpegs_carry_no_metadata():
     assert b"secret" not in media.jpeg(Image.open(io.BytesIO(data)), longest=media.THUMBNAIL)
 
 
+def exif_of(maker="", model="", gps=None):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = maker, model
+    if gps is not None:
+        exif.get_ifd(0x8825).update(gps)
+    return media.decode(encoded(BASE, "JPEG", exif=exif))
+
+
+@pytest.mark.parametrize(
+    ("maker", "model", "camera"),
+    [
+        ("Canon", "Canon EOS 5D", "Canon EOS 5D"),
+        ("Apple", "iPhone 12", "Apple iPhone 12"),
+        ("NIKON CORPORATION", "NIKON D90\0\0", "NIKON D90"),
+        ("", "X100", "X100"),
+        ("Sony ", "", "Sony"),
+        ("", "", ""),
+        ("a\x1b[2Jb", "c\nd", "a [2Jb c d"),
+    ],
+)
+def test_the_camera_is_maker_and_model_once_and_printable(maker, model, camera):
+    assert exif_of(maker, model).camera == camera
+    assert len(exif_of("m" * 500, "n" * 500).camera) <= 121
+
+
+@pytest.mark.parametrize(
+    ("gps", "place"),
+    [
+        ({1: "N", 2: (48.0, 51.0, 24.12), 3: "E", 4: (2.0, 21.0, 3.0)}, (48.8567, 2.350833)),
+        ({1: "S", 2: (33.0, 51.0, 0.0), 3: "W", 4: (151.0, 12.0, 0.0)}, (-33.85, -151.2)),
+        ({1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0)}, None),
+        ({1: "N", 2: (91.0, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)}, None),
+        ({1: "N", 2: (48.0, 51.0, 24.12)}, None),
+        ({2: (48.0, 51.0, 24.12), 4: (2.0, 21.0, 3.0)}, None),
+        (None, None),
+    ],
+)
+def test_the_place_is_in_degrees_or_not_there(gps, place):
+    seen = exif_of(gps=gps).place
+    assert (seen and (seen.latitude, seen.longitude)) == place
+
+
 @given(st.integers(16, 400), st.integers(16, 400), st.integers(16, 128))
 @settings(max_examples=60, deadline=None)
 def test_cropping_first_equals_resizing_first(width, height, size):

@@ -121,7 +121,7 @@ def test_examples_refine_a_query_and_do_without_one(collection: sightline.Collec
     assert names(collection.search("red", like=[green], channels=("vector",)))[0] == "yellow"
     assert names(collection.search(f"id:{red.id} + id:{green.id} - id:{by_name['blue'].id}")) == ["yellow"]
     understood = collection.search("red", like=[red, green], unlike=by_name["blue"]).to_json()["understood"]
-    assert [term.get("weight", 1) for term in understood["terms"]] == [1, 0.5, 0.5, -1]
+    assert [term.get("weight", 1) for term in understood["terms"]] == [1, 1, 1, -1]
 
 
 def test_examples_of_what_is_not_wanted_need_something_that_is(

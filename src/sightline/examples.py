@@ -28,11 +28,11 @@ def terms_of(
 ) -> tuple[Term, ...]:
     """A term for each example: hits, ids or uris, files (`Path`, or a str that begins as a path), bytes, PIL images.
 
-    Those that are like it weigh the same, and together as much as a query of words. Raises QueryError for a file that
-    cannot be read, and what `find` raises.
+    Each weighs as much as a query of words, as `+ id:A` does. Raises QueryError for a file that cannot be read, and
+    what `find` raises.
     """
     examples = [given] if _is_one(given) else list(cast("Sequence[Example]", given))
-    return tuple(_term(one, find, -1.0 if unlike else 1 / len(examples)) for one in examples)
+    return tuple(_term(one, find, -1.0 if unlike else 1.0) for one in examples)
 
 
 def picture_term(given: bytes | Image, weight: float = 1.0) -> Term:

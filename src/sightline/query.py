@@ -406,7 +406,7 @@ def _picture(typed: str, path: str, text: str, at: int) -> Term:
             f"the picture '{typed}' cannot be read: {reason}",
             hint="words that begin with ./ ../ / ~/ or file: name a picture; quote nothing else that way",
             text=text,
-            at=at,
+            at=None if text.strip() == typed else at,
         ) from None
     return Term(picture=data, name=Path(path).name, path=path)
 
