@@ -46,7 +46,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, t
     epochs = [row for row in rows if "epoch" in row]
     metrics = [name for name in (epochs[0] if epochs else ()) if name not in {"epoch", "step", "loss", "best"}]
     figure = Figure(figsize=(9.5, 4.2), dpi=plots.DPI)
-    left, right = figure.add_axes((0.07, 0.14, 0.41, 0.66)), figure.add_axes((0.55, 0.14, 0.41, 0.66))
+    left, right = figure.add_axes((0.07, 0.22, 0.41, 0.58)), figure.add_axes((0.55, 0.22, 0.41, 0.58))
     steps = [row for row in rows if "epoch" not in row]
     left.plot([row["step"] for row in steps], [row["loss"] for row in steps], color=COLOURS[-1], lw=0.8, alpha=0.6)
     left.plot(
@@ -63,7 +63,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, t
     right.set_xlabel("epoch", fontsize=9, color=plots.FAINT)
     right.set_ylim(bottom=0)
     if metrics:
-        right.legend(frameon=False, fontsize=9)
+        right.legend(loc="upper left", bbox_to_anchor=(0, -0.17), ncols=len(metrics), frameon=False, fontsize=8)
     for axes in (left, right):
         axes.tick_params(length=0, labelcolor=plots.INK)
         axes.grid(color=plots.MAT, zorder=0)
