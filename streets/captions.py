@@ -18,18 +18,20 @@ Entity = Mapping[str, Any]
 
 PLACES = {
     "downtown": ("a city street", "a street in the city", "a downtown street"),
-    "residential": ("a residential street", "a neighborhood street", "a suburban street", "a quiet street"),
+    "residential": ("a residential street", "a neighborhood street", "a suburban street"),
     "highway": ("a highway", "a freeway", "a multi-lane highway"),
     "desert": ("a desert road", "a road in the desert", "a two-lane road through the desert"),
     "beach": ("a street by the beach", "a road along the ocean", "a beachfront street", "a coastal road"),
     "hillside": ("a hillside road", "a road in the hills", "a mountain road"),
 }
+QUIET = "a quiet street"  # of residential ones, where hardly anything moves
 INLAND = ("a street", "a wide street")  # for a beach whose sea cannot be seen
 PAVED = {"downtown", "residential", "beach"}  # where there is a sidewalk
 
+SUNNY = "on a sunny day"  # where the sun shows
 WHEN = {  # weather and light -> phrases; "" stands for any other weather
-    ("", "noon"): ("on a sunny day", "in the middle of the day", "in daylight"),
-    ("", "afternoon"): ("on a sunny day", "in the afternoon", "in daylight"),
+    ("", "noon"): (SUNNY, "in the middle of the day", "in daylight"),
+    ("", "afternoon"): (SUNNY, "in the afternoon", "in daylight"),
     ("", "sunset"): ("at sunset", "in the evening", "at dusk"),
     ("", "night"): ("at night", "after dark", "in the dark"),
     ("", "overcast"): ("on a cloudy day", "under a gray sky", "on an overcast day"),
@@ -44,6 +46,7 @@ NOUNS = {"suv": "SUV", "plane": "airplane", "boat": "sailboat", "umbrella": "bea
 PLURAL_NOUNS = {"person": "people", "bus": "buses"}
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 RIDDEN = {"motorcycle", "bicycle"}
+AT_RED = "stopped at a red light on"
 RARE = ("dog", "boat", "helicopter", "plane")
 LANDMARKS = (
     "stop sign", "traffic light", "fire hydrant", "bus stop", "highway sign", "crosswalk", "billboard", "bench",
@@ -75,16 +78,28 @@ class Seen:
     entities: Sequence[Entity]
     true: frozenset[str]
     sunset: bool
+    sun: bool
+    quiet: bool
+    """At most one vehicle and one person, also of those that one may miss."""
+    lifeless: bool
+    """Nothing alive and nothing that drives is even doubtful."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Seen:
         true, _ = truth.attributes(record)
+        entities, unsure = truth.entities(record), truth.doubtful(record)
+        kinds = [entity["kind"] for entity in (*entities, *unsure)]
+        riders = sum(kind in RIDDEN for kind in kinds)
+        vehicles = sum(bool(entity.get("vehicle")) for entity in (*entities, *unsure))
         return cls(
             rng=random.Random(f"caption-{record['seed']}"),
             scene=record["scene"],
-            entities=truth.entities(record),
+            entities=entities,
             true=frozenset(true),
             sunset=truth.sunset_shows(record),
+            sun=truth.sun_shows(record),
+            quiet=vehicles <= 1 and kinds.count("person") + riders <= 1,
+            lifeless=vehicles == 0 and not {"person", "dog"} & set(kinds),
         )
 
     def tagged(self, *tags: str) -> list[Entity]:
@@ -96,24 +111,42 @@ class Seen:
 
     def place(self) -> str:
         setting = self.scene["setting"]
+        names = PLACES[setting]
         if setting == "beach" and "ocean" not in self.true:
-            return self.rng.choice(INLAND)
-        return self.rng.choice(PLACES[setting])
+            names = INLAND
+        elif setting == "residential" and self.quiet:
+            names = (*names, QUIET)
+        name = self.rng.choice(names)
+        if self.scene["weather"] == "rain" and self.glows:  # no rain is seen, but its puddles are
+            return f"a wet {name.removeprefix('a ')}" if self.rng.random() < 0.5 else name
+        return name
+
+    @property
+    def glows(self) -> bool:
+        """Whether the sky of a sunset shows."""
+        return self.scene["light"] == "sunset" and self.sunset
 
     def when(self) -> str:
         weather, light = self.scene["weather"], self.scene["light"]
-        if weather in ("fog", "rain"):
+        if weather == "fog" or (weather == "rain" and not self.glows):
             return self.rng.choice(WHEN[weather, "night" if light == "night" else ""])
-        return self.rng.choice(DAY if light == "sunset" and not self.sunset else WHEN["", light])
+        phrases = DAY if light == "sunset" and not self.sunset else WHEN["", light]
+        phrase = self.rng.choice(phrases)
+        return self.rng.choice(DAY) if phrase == SUNNY and not self.sun else phrase
 
-    def features(self, most: int, besides: Sequence[Entity] = ()) -> str:
-        """` with a stop sign and palm trees`: at most so many things, none of which is `besides`; may be empty."""
-        said = {entity["tag"] for entity in besides}
+    def features(self, most: int, besides: Sequence[Entity] = (), said_before: str = "") -> str:
+        """` with a stop sign and palm trees`: at most so many things, none of which is `besides`; may be empty.
+
+        `said_before` is the sentence so far: at a red light there is a traffic light.
+        """
+        said = {entity["tag"] for entity in besides} | ({"traffic light"} if "red light" in said_before else set())
         things = [self.landmark(entity) for entity in _firsts(self.tagged(*LANDMARKS)) if entity["tag"] not in said]
         scenery = [phrase for area, phrase in SCENERY.items() if area in self.true]
         if "tall buildings" in self.true and "buildings" in scenery:
             scenery.remove("buildings")
         self.rng.shuffle(scenery)
+        if both := [phrase for phrase in scenery if phrase in ("trees", "palm trees")][1:]:
+            scenery.remove(both[0])  # one of them
         chosen = (things[: self.rng.choice((1, most))] + scenery)[:most]
         return " with " + " and ".join(chosen) if chosen else ""
 
@@ -139,15 +172,15 @@ def captions(record: Mapping[str, Any], k: int = 5) -> list[str]:
                 sentence = pool.pop(0)
                 if sentence not in chosen:
                     chosen.append(sentence)
-    return [_without_echo(sentence) for sentence in chosen]
+    return _varied([_without_echo(sentence) for sentence in chosen])
 
 
 def described(entity: Entity, *, colour: bool = True) -> str:
-    """`a red car`, `an SUV`, `a person on a blue bicycle`, `a person in a white shirt`."""
+    """`a red car`, `an SUV`, `a person on a blue bicycle`, `a person in white` (shirt or dress)."""
     noun = noun_of(entity)
     paint = entity.get("colour") if colour else None
     if entity["tag"] == "person":
-        return f"a person in {article(paint + ' shirt')}" if paint else "a person"
+        return f"a person in {paint}" if paint else "a person"
     thing = article(f"{paint} {noun}" if paint else noun)
     return f"a person on {thing}" if entity["tag"] in RIDDEN else thing
 
@@ -166,6 +199,13 @@ def article(words: str) -> str:
     return f"{'an' if vowel else 'a'} {words}"
 
 
+def _varied(sentences: list[str]) -> list[str]:
+    """The sentences, of which not all start with an article."""
+    if all(sentence.startswith(("a ", "an ")) for sentence in sentences):
+        return [f"there is {sentences[0]}", *sentences[1:]]
+    return sentences
+
+
 def _without_echo(sentence: str) -> str:
     return sentence.replace("a road along the ocean", "a coastal road") if sentence.count("ocean") > 1 else sentence
 
@@ -182,10 +222,13 @@ def _firsts(entities: Sequence[Entity]) -> list[Entity]:
 
 def _doing(entity: Entity, seen: Seen) -> str:
     """What a vehicle does to a place: `driving down`."""
-    if entity["action"] == "parked":
+    action = entity.get("action")
+    if action == "parked":
         return seen.rng.choice(("parked on the side of", "parked along"))
-    if entity["action"] == "stopped":
-        return "stopped at a red light on" if "red traffic light" in seen.true else "on"
+    if action == "stopped":
+        return AT_RED if "red traffic light" in seen.true else "on"
+    if action is None:
+        return "on"
     if entity["tag"] in RIDDEN:
         return seen.rng.choice(("riding down", "riding on"))
     return seen.rng.choice(("driving down", "driving on", "driving down", "traveling on"))
@@ -215,27 +258,51 @@ def _main_vehicle(seen: Seen) -> Iterator[str]:
     for entity in seen.vehicles[:1]:
         full, doing = described(entity), _doing(entity, seen)
         if seen.rng.random() < 0.5:
-            yield f"there is {full} {doing} {seen.place()}{seen.features(1)}"
+            yield f"there is {full} {doing} {seen.place()}{seen.features(1, said_before=doing)}"
             yield f"{full} {_doing(entity, seen)} {seen.place()} {seen.when()}"
         else:
             yield f"{full} {doing} {seen.place()} {seen.when()}"
-            yield f"there is {described(entity, colour=False)} {_doing(entity, seen)} {seen.place()}{seen.features(2)}"
+            bare, doing = described(entity, colour=False), _doing(entity, seen)
+            yield f"there is {bare} {doing} {seen.place()}{seen.features(2, said_before=doing)}"
 
 
 def _other_vehicles(seen: Seen) -> Iterator[str]:
     if len(seen.vehicles) < 2:
         return
-    first, second = (described(entity) for entity in seen.vehicles[:2])
-    if first == second:
+    two = pair(*seen.vehicles[:2])
+    if two is None:
         return
-    yield f"{first} and {second} on {seen.place()}{seen.rng.choice(('', seen.features(1), ' ' + seen.when()))}"
+    yield f"{two} on {seen.place()}{seen.rng.choice(('', seen.features(1), ' ' + seen.when()))}"
     for entity in seen.vehicles[1:3]:
         yield f"{described(entity)} {_doing(entity, seen)} {seen.place()} {seen.when()}"
 
 
+def pair(first: Entity, second: Entity) -> str | None:
+    """`a red car and a bus`, `a red car and another car`; None when they are described alike.
+
+    What is said with fewer words, comes second and is another of what the first is.
+    """
+    if described(first) == described(second):
+        return None
+    if _is_one_of(first, second):
+        first, second = second, first
+    rest = described(second)
+    if _is_one_of(second, first):
+        rest = f"another {noun_of(second)}"
+    return f"{described(first)} and {rest}"
+
+
+def _is_one_of(general: Entity, special: Entity) -> bool:
+    """Whether the words for `general` would do for `special`, too: a car for a red car, a vehicle for a bus."""
+    if "colour" in general or general["tag"] in RIDDEN or special["tag"] in RIDDEN:
+        return False
+    kinds = {"car": truth.ANY_CAR, "truck": truth.GROUPS["any truck"], "vehicle": truth.GROUPS["vehicle"]}
+    return special["tag"] in kinds.get(general["tag"], ()) or general["tag"] in (special["tag"], "vehicle")
+
+
 def _direction(seen: Seen) -> Iterator[str]:
     for entity in seen.vehicles:
-        if entity.get("facing") and entity["action"] == "driving" and entity["tag"] not in RIDDEN:
+        if entity.get("facing") and entity.get("action") == "driving" and entity["tag"] not in RIDDEN:
             side = "seen from behind" if entity["facing"] == "away" else "coming towards the camera"
             yield f"{described(entity)} {side} on {seen.place()}{seen.rng.choice(('', ' ' + seen.when()))}"
         if _where(entity):
@@ -248,7 +315,7 @@ def _numbers(seen: Seen) -> Iterator[str]:
         for count, word in NUMBERS.items():
             if truth.how_many(count, group) in seen.true:
                 kinds = truth.GROUPS.get(group, {group})
-                actions = {entity["action"] for entity in seen.vehicles if entity["kind"] in kinds}
+                actions = {entity.get("action") for entity in seen.vehicles if entity["kind"] in kinds}
                 doing = {("driving",): "driving down", ("parked",): "parked along"}.get(tuple(actions), "on")
                 yield f"there are {word} {plural(noun)} {doing} {seen.place()}{seen.features(1)}"
                 yield f"{word} {plural(noun)} {doing} {seen.place()} {seen.when()}"
@@ -295,7 +362,7 @@ def _empty(seen: Seen) -> Iterator[str]:
     if "no vehicles" not in seen.true:
         return
     place = seen.place()
-    if "no people" in seen.true and not seen.tagged("dog"):
+    if "no people" in seen.true and seen.lifeless:
         yield f"{article('empty ' + place.removeprefix('a '))} {seen.when()}"
     yield f"there is {place} with no cars on it"
 

@@ -24,14 +24,15 @@ The vocabulary of attributes:
   `overcast` | `rain` | `fog`; `setting:downtown` | `residential` | `highway` | `desert` | `beach` | `hillside`;
 - areas: `trees`, `palm trees`, `hedges`, `bushes`, `flowers`, `cacti`, `rocks`, `ocean`, `mountains`, `houses`,
   `buildings`, `tall buildings`, `walls`, `guardrail`, `concrete barrier`;
-- counts: `no vehicles`, `no people`, and `1` to `4` of `vehicle(s)`, `people` (`1 person`), and of every kind of object
-  and group in COUNTED (`2 any cars`, `3 buses`): exactly so many.
+- counts: `no vehicles`, `no people`, and `1` to `4` (MOST_COUNTED) of `vehicle(s)`, `people` (`1 person`), and of every
+  kind of object and group in COUNTED (`2 any cars`, `3 buses`): exactly so many.
 
 Thresholds were set by eye on pictures of 480x270 in all lights and weathers.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ GROUPS = {
     "vehicle": ANY_CAR | {"truck", "dump truck", "pickup truck", "van", "ambulance", "bus", "motorcycle"},
 }
 COUNTED = ("vehicle", "any car", "any truck", "any bike", "car", "bus", "taxi", "truck", "van", "motorcycle", "person")
+MOST_COUNTED = 4  # at a glance; more are several
 PLURALS = {"person": "people", "bus": "buses"}
 RIDDEN = {"motorcycle", "bicycle"}
 
@@ -72,11 +74,19 @@ KIND_PIXELS = {  # from here on a vehicle's kind can be told by day; smaller one
 PICKUP_FROM_BEHIND = 1250  # px: its bed is behind the tailgate
 LARGE_ENOUGH_FOR_ACTION = {"person": 110}  # px, to tell a stride; vehicles:
 LARGE_ENOUGH_FOR_FACING = 220  # px
+STRIDE = 0.44  # width by height, in pixels: nobody who stands is as wide, and who walks at us looks as one who stands
 KIND_SHARE = 0.4  # of a vehicle must be seen to tell its kind
 
 COLOUR_WORDS = {"amber": "yellow"}
 SHIRT_WORDS = {"silver": "gray"}
 COLOURLESS = {"police car", "ambulance"}  # their livery is several colours; an ambulance's is in its name
+NIGHT_WHITE = 42  # least lightness of white at night, when all that is lit is lighter than what is around it
+SURELY_BLACK, EVEN_BLACK = (
+    16,
+    18,
+)  # CIELab L; above it the most `paint_spread`: reflections hide what is dark
+WARM_LIGHT = 6  # chroma of the surroundings from which on the light is tinted, by a low sun or by lamps
+OWN_TINT = 9  # Delta E from the tint of the light, from which on a paint is not gray
 CLEAR_AIR = 0.88  # transmittance below which haze makes black gray, and silver white
 COLOUR_PIXELS, COLOUR_SHARE = 40, 0.22  # px of paint, and its share of what is seen
 HUES = {  # degrees in CIELab, least chroma, least lightness
@@ -130,6 +140,9 @@ LEAST_PIXELS, LEAST_STRENGTH = 10, 35
 BULB_PIXELS, BULB_DIFFERENCE = 7, 15  # of a traffic light's lit bulbs, and from mast and housing or from the ring
 RED_FACES = {"stop sign", "fire hydrant"}
 RED_FACE = 5.0  # CIELab a, more than around them: the red of these must show
+YELLOWER = 5  # CIELab b of a yellow bulb, more than its housing's: in a low sun all is yellow
+KNOWN_BY_THEIR_TOPS = {"street lamp", "utility pole"}
+TOP_EDGE, WHOLE = 0.01, 0.8  # of the picture: tops above it are cut off; share of them that must be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +153,25 @@ class AreaNeed:
     doubtful: float
     contrast: float = 6
     """Mean Delta E over its borders, of an area that is just large enough."""
+    through_haze: float = 0.25
+    """Least mean transmittance of the air before it."""
+    several: float = 0.0
+    """Share from which one patch is enough for a plural."""
 
 
 AREAS = {
-    "trees": AreaNeed(("tree",), 0.02, 0.002),
-    "palm trees": AreaNeed(("palm",), 0.008, 0.001),
+    "trees": AreaNeed(("tree",), 0.02, 0.002, several=0.06),
+    "palm trees": AreaNeed(("palm",), 0.008, 0.001, several=0.06),
     "hedges": AreaNeed(("hedge",), 0.02, 0.003),
     "bushes": AreaNeed(("bush", "scrub"), 0.015, 0.001),
     "flowers": AreaNeed(("flower",), 0.006, 0.001, 10),
-    "cacti": AreaNeed(("cactus",), 0.0025, 0.0001),
+    "cacti": AreaNeed(("cactus",), 0.0025, 0.0001, several=0.02),
     "rocks": AreaNeed(("rock",), 0.012, 0.0005, 8),
     "ocean": AreaNeed(("sea",), 0.012, 0.0005),
     "mountains": AreaNeed(("hills",), 0.02, 0.003, 11),
     "houses": AreaNeed(("house",), 0.02, 0.001),
-    "buildings": AreaNeed(("building", "tall building"), 0.03, 0.001),
-    "tall buildings": AreaNeed(("tall building",), 0.05, 0.001),
+    "buildings": AreaNeed(("building", "tall building"), 0.03, 0.001, through_haze=0.4),
+    "tall buildings": AreaNeed(("tall building",), 0.05, 0.001, through_haze=0.45),
     "walls": AreaNeed(("wall",), 0.03, 0.001),
     "guardrail": AreaNeed(("guardrail",), 0.006, 0.0005),
     "concrete barrier": AreaNeed(("barrier",), 0.025, 0.001),
@@ -166,6 +183,10 @@ AREA_CONFUSIONS = {  # area -> what some would call it
     "flowers": {"bushes"},
     "buildings": {"tall buildings"},
 }
+
+
+BLUE_SKY = -10  # CIELab b; an overcast sky has 0 to -5
+SUNLIT_ROAD = 56  # CIELab L of its lightest tenth; roads all in shade are darker
 
 
 def entities(record: Mapping[str, Any]) -> list[Entity]:
@@ -210,13 +231,28 @@ def areas(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
         contrast = sum(area.get("contrast", 0.0) * area["share"] for area in found) / share
         # the larger, the fainter it may be
         stands_out = contrast * math.sqrt(share / need.clear) >= need.contrast and contrast >= 3
-        if share >= need.clear and through_haze >= 0.25 and stands_out:
+        plural = share >= need.several or patches(record, need.classes) != 1
+        if share >= need.clear and through_haze >= need.through_haze and stands_out and plural:
             true.add(name)
         elif through_haze >= 0.05 or contrast >= 1.5:
             maybe.add(name)
     for name in true | maybe:
         maybe |= AREA_CONFUSIONS.get(name, set())
     return true, maybe - true
+
+
+def patches(record: Mapping[str, Any], classes: Iterable[str]) -> int:
+    """Number of patches of these classes in the grid of areas, 0 where it is not known.
+
+    Patches are told apart by columns without any: crown and trunk of one palm may be two patches otherwise.
+    """
+    grid = record["evidence"].get("area_grid")
+    if not grid:
+        return 0
+    letters = {grid["legend"][name] for name in classes if name in grid["legend"]}
+    columns = grid["columns"]
+    has_any = [any(cell in letters for cell in grid["cells"][x::columns]) for x in range(columns)]
+    return sum(here and not before for before, here in itertools.pairwise([False, *has_any]))
 
 
 def strength(thing: Mapping[str, Any]) -> float:
@@ -239,6 +275,8 @@ def verdict(thing: Mapping[str, Any]) -> str | None:
     share_enough = shown >= need.share or (thing.get("vehicle") and thing["pixels"] >= 2500 and shown >= 0.1)
     if thing["tag"] in RED_FACES and not _is_redder_than_its_surroundings(thing):
         return DOUBTFUL
+    if thing["tag"] in KNOWN_BY_THEIR_TOPS and (thing["box"][1] <= TOP_EDGE or shown < WHOLE):
+        return DOUBTFUL
     if thing["pixels"] >= need.pixels and share_enough and strength(thing) >= need.strength:
         return CLEAR
     return DOUBTFUL
@@ -255,7 +293,12 @@ def paint_pixels(thing: Mapping[str, Any]) -> float:
 
 
 def seen_colours(
-    paint: Sequence[float], ring: Sequence[float], transmittance: float = 1.0, margin: float = 0
+    paint: Sequence[float],
+    ring: Sequence[float],
+    transmittance: float = 1.0,
+    margin: float = 0,
+    *,
+    night: bool = False,
 ) -> set[str]:
     """Names a person would give a paint that looks like `paint` (CIELab) before surroundings like `ring`.
 
@@ -264,6 +307,8 @@ def seen_colours(
     """
     lightness, a, b = paint
     chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a))
+    warm = math.hypot(*ring[1:]) > WARM_LIGHT
+    off_tint = math.hypot(a - 0.8 * ring[1], b - 0.8 * ring[2])
     pale = chroma < 0.7 * (lightness - 50)  # in a warm light white looks so
     names = {
         name
@@ -274,21 +319,27 @@ def seen_colours(
     }
     if pale:
         names.clear()
+    if warm:  # of yellow, only what is more than the light's
+        names -= {name for name in names & {"yellow", "orange"} if off_tint < HUES[name][2]}
     # what has the tint of the road around it has none of its own
-    tinted = math.hypot(*ring[1:]) > 6 and math.hypot(a - 0.8 * ring[1], b - 0.8 * ring[2]) < 9
+    tinted = warm and off_tint < OWN_TINT
     blue_shade = 225 <= hue % 360 <= 300
     gray = not names and chroma <= (17 if blue_shade else 11)
     if transmittance >= CLEAR_AIR and (gray or tinted):
-        names |= _grays(lightness, ring[0])
+        names |= _grays(lightness, ring[0], night=night)
+    if warm and not tinted:
+        names -= {"gray", "silver"}
     return names
 
 
-def _grays(lightness: float, around: float) -> set[str]:
+def _grays(lightness: float, around: float, *, night: bool) -> set[str]:
     """Names of a paint without a hue, by its lightness and that of its surroundings."""
     names = set()
     if lightness >= 70 or (lightness >= 58 and lightness >= around) or (lightness >= 34 and lightness >= around + 10):
         names.add("white")
-    if lightness <= 16 or (lightness <= 32 and lightness <= around - 10):
+    if night and lightness < NIGHT_WHITE:
+        names.discard("white")
+    if lightness <= SURELY_BLACK or (lightness <= 32 and lightness <= around - 10):
         names.add("black")
     if 22 <= lightness <= 62:
         names.add("gray")
@@ -335,14 +386,29 @@ def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
         if not _kind_can_be_told(thing, hard):
             entity["tag"] = "car" if kind in ANY_CAR and pixels >= 150 * hard else "vehicle"
     entity["_waits"] = record["scene"].get("control", "none") != "none" or thing.get("action") != "driving"
-    colour, entity["_colours"] = _colour(thing)
+    night = record["scene"]["light"] == "night"
+    colour, unsure = _colour(thing, night=night)
+    if kind == "person":
+        colour, unsure = SHIRT_WORDS.get(colour, colour), [SHIRT_WORDS.get(other, other) for other in unsure]
     if colour:
-        entity["colour"] = SHIRT_WORDS.get(colour, colour) if kind == "person" else colour
-    if "action" in thing and (thing.get("vehicle") or pixels >= LARGE_ENOUGH_FOR_ACTION["person"] * hard):
+        entity["colour"] = colour
+    entity["_colours"] = sorted({*unsure} - {colour})
+    if "action" in thing and _action_shows(thing, hard, night=night):
         entity["action"] = thing["action"]
     if "facing" in thing and pixels >= LARGE_ENOUGH_FOR_FACING * hard:
         entity["facing"] = thing["facing"]
     return entity
+
+
+def _action_shows(thing: Mapping[str, Any], hard: float, *, night: bool) -> bool:
+    """Whether a person can be told to walk, stand or cross, and a vehicle to be parked or not."""
+    if thing.get("vehicle"):
+        # all lamps are lit at night: a parked vehicle that faces us looks as one that comes
+        return not (night and thing["action"] == "parked" and thing.get("facing") == "towards")
+    if thing["pixels"] < LARGE_ENOUGH_FOR_ACTION["person"] * hard:
+        return False
+    x0, y0, x1, y1 = thing["box"]
+    return thing["action"] != "walking" or (x1 - x0) * WIDTH >= STRIDE * (y1 - y0) * HEIGHT
 
 
 def _public(entity: Entity) -> Entity:
@@ -362,7 +428,7 @@ def _kind_can_be_told(thing: Mapping[str, Any], hard: float) -> bool:
     return large and (thing["pixels"] / max(thing["whole"], 1.0) >= KIND_SHARE or thing["pixels"] >= 8000)
 
 
-def _colour(thing: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+def _colour(thing: Mapping[str, Any], *, night: bool) -> tuple[str | None, list[str]]:
     """The colour that can be told, if any, and those that are doubtful."""
     named = thing.get("colour_name")
     if thing["tag"] == "highway sign":
@@ -372,20 +438,33 @@ def _colour(thing: Mapping[str, Any]) -> tuple[str | None, list[str]]:
         return None, []
     if thing["tag"] == "traffic light":
         named = COLOUR_WORDS.get(named, named)
-        if _bulbs_are_clear(thing) and named in _signal_colours(thing["paint"]):
+        shown = _signal_colours(thing["paint"], thing["inside"]) if thing.get("paint") else set()
+        if _bulbs_are_clear(thing) and named in shown:
             return named, []
-        return None, sorted({named, *(_signal_colours(thing["paint"]) if thing.get("paint") else ())})
-    paint, enough = thing.get("paint"), paint_pixels(thing) >= COLOUR_PIXELS
-    seen = seen_colours(paint, thing.get("ring", paint), thing["transmittance"]) if paint else set()
+        return None, sorted({named, *shown})
+    paint, ring = thing.get("paint"), thing.get("ring", thing.get("paint"))
+    seen = seen_colours(paint, ring, thing["transmittance"], night=night) if paint else set()
     some_would_say = {named, *seen, *(near for name in (named, *seen) for near in NEAR_COLOURS.get(name, ()))}
     if paint:
-        some_would_say |= seen_colours(paint, thing.get("ring", paint), thing["transmittance"], MARGIN)
-    if named in seen and enough and paint_pixels(thing) >= COLOUR_SHARE * thing["pixels"]:
+        some_would_say |= seen_colours(paint, ring, thing["transmittance"], MARGIN, night=night)
+        if math.hypot(*ring[1:]) > WARM_LIGHT and paint[2] <= 0.8 * ring[2] - OWN_TINT:
+            some_would_say.add("blue")  # by contrast with all that is warm
+    enough = paint_pixels(thing) >= max(COLOUR_PIXELS, COLOUR_SHARE * thing["pixels"])
+    if named in seen and enough and not _dark_paint_is_unsure(thing, named, seen):
         return named, sorted(some_would_say - {named})
     return None, sorted(some_would_say)
 
 
-def _signal_colours(paint: Sequence[float]) -> set[str]:
+def _dark_paint_is_unsure(thing: Mapping[str, Any], named: str, seen: set[str]) -> bool:
+    """Whether gray fits black as well; or black, in a warm light, fits gray or is full of reflections."""
+    both = {"black", "gray"} <= seen
+    if named != "black":
+        return named == "gray" and both
+    uneven = thing["paint"][0] > SURELY_BLACK and thing.get("paint_spread", 0.0) > EVEN_BLACK
+    return math.hypot(*thing.get("ring", (0, 0, 0))[1:]) > WARM_LIGHT and (both or uneven)
+
+
+def _signal_colours(paint: Sequence[float], housing: Sequence[float]) -> set[str]:
     """Names for a lit bulb: the tone mapping takes nearly all the colour out of what shines."""
     _, a, b = paint
     chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360
@@ -393,7 +472,7 @@ def _signal_colours(paint: Sequence[float]) -> set[str]:
         return {"red"}
     if 120 <= hue <= 215 and chroma >= 5:
         return {"green"}
-    return {"yellow"} if 55 <= hue <= 115 and chroma >= 12 else set()
+    return {"yellow"} if 55 <= hue <= 115 and chroma >= 12 and b >= housing[2] + YELLOWER else set()
 
 
 def _bulbs_are_clear(thing: Mapping[str, Any]) -> bool:
@@ -429,8 +508,10 @@ def _phrases(entity: Mapping[str, Any], names: set[str]) -> tuple[set[str], set[
             sure.add(f"{name} {entity['action']}")
         elif entity["kind"] == "person":
             unsure |= {f"{name} {action}" for action in ("walking", "standing", "crossing")}
+        elif entity.get("vehicle"):
+            unsure |= {f"{name} {action}" for action in ("driving", "parked", "stopped")}
         if entity.get("vehicle"):
-            moving = entity.get("action") != "parked"
+            moving = entity.get("action", "parked") != "parked"
             both = {f"{name} oncoming", f"{name} away"}
             said = f"{name} {'away' if entity.get('facing') == 'away' else 'oncoming'}"
             if moving and "facing" in entity:
@@ -461,8 +542,10 @@ def _counts(seen: Iterable[Entity], unsure: Iterable[Entity]) -> tuple[set[str],
 
 
 def how_many(count: int, name: str) -> str:
-    """`2 buses`, `1 person`, `no vehicles`; empty where nothing is said."""
+    """`2 buses`, `1 person`, `no vehicles`; empty where nothing is said, as of more than MOST_COUNTED."""
     plural = PLURALS.get(name, f"{name}s")
+    if count > MOST_COUNTED:
+        return ""
     if count == 0:
         return f"no {plural}" if name in ("vehicle", "person") else ""
     return f"{count} {name if count == 1 else plural}"
@@ -481,6 +564,14 @@ def _circumstances(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
         maybe |= {"weather:overcast", "light:overcast"}
     if weather == "rain":
         maybe.add("weather:fog")
+    hidden = (
+        (weather == "rain" and light == "sunset" and sunset_shows(record))  # a wet road under a clear sky
+        or (weather == "clear" and light in ("noon", "afternoon") and not sun_shows(record))
+        or (weather == "overcast" and light == "night")  # the sky is as dark without clouds
+    )
+    if hidden:
+        true.discard(f"weather:{weather}")
+        maybe |= {f"weather:{weather}", "weather:clear"} | ({"weather:overcast"} if weather != "rain" else set())
     if light == "sunset" and not sunset_shows(record):
         true.discard("light:sunset")
         maybe |= {"light:sunset", "light:afternoon", "light:noon"}
@@ -496,3 +587,10 @@ def sunset_shows(record: Mapping[str, Any]) -> bool:
     """Whether the picture itself says that the sun is low: by day, sky and picture are never this red."""
     sky, picture = record["evidence"]["areas"].get("sky", {}), record["evidence"]["picture"]
     return sky.get("inside", (0, 0, 0))[1] >= 4 or picture["inside"][1] >= 6
+
+
+def sun_shows(record: Mapping[str, Any]) -> bool:
+    """Whether the picture itself says that the sun shines: the sky is blue or the sun is on the road."""
+    areas = record["evidence"]["areas"]
+    sky, road = areas.get("sky", {}), areas.get("road", {})
+    return sky.get("inside", (0, 0, 0))[2] <= BLUE_SKY or road.get("lightness", (0, 0, 0))[2] >= SUNLIT_ROAD

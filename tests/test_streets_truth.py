@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 sys.path.insert(0, str(Path(__file__).parents[1]))  # streets/ is run from the checkout and not installed
 
 from streets import truth
-from streets.captions import article, captions, described
+from streets.captions import article, captions, described, pair
 from streets.photometry import difference, lab, measure
 from streets.sample import COLOURS, VEHICLES, sample
 
@@ -276,6 +276,159 @@ def test_a_beach_needs_its_sea_and_a_sunset_its_glow() -> None:
     assert not any(re.search("sunset|dusk|evening", caption) for caption in captions(pale))
 
 
+def with_areas(shown: dict[str, Any], **changes: dict[str, Any]) -> dict[str, Any]:
+    """The record with other numbers of some areas."""
+    for name, numbers in changes.items():
+        shown["evidence"]["areas"][name.replace("_", " ")] |= numbers
+    return shown
+
+
+def all_captions(shown: dict[str, Any], seeds: int = 25) -> list[str]:
+    """What is said of a record under many seeds."""
+    return [caption for seed in range(seeds) for caption in captions(shown | {"seed": seed})]
+
+
+@pytest.mark.parametrize(
+    ("sky", "road", "sunny"),
+    [
+        ([75.0, -2.5, -15.0], [40.0, 43.0, 47.0], True),  # blue
+        ([82.0, -1.4, -5.0], [35.0, 50.0, 66.0], True),  # sun and shade on the road
+        ([82.0, -1.4, -5.0], [28.0, 40.0, 45.0], False),  # all in shade
+    ],
+)
+def test_a_day_is_sunny_where_the_sun_shows(sky: list[float], road: list[float], sunny: bool) -> None:
+    shown = with_areas(record(light="afternoon"), sky={"inside": sky}, road={"lightness": road})
+    assert any("sunny" in caption for caption in all_captions(shown)) == sunny
+    true, maybe = truth.attributes(shown)
+    assert ("weather:clear" in true) == sunny and ("weather:overcast" in maybe) != sunny
+
+
+def test_after_rain_at_sunset_only_the_road_is_wet() -> None:
+    shown = with_areas(record(light="sunset", weather="rain"), sky={"inside": [76.0, 7.0, 5.0]})
+    true, maybe = truth.attributes(shown)
+    assert not any(name.startswith("weather") for name in true) and {"weather:rain", "weather:clear"} <= maybe
+    said = all_captions(shown)
+    assert any("a wet " in caption for caption in said) and not any(re.search("rain|wet day", one) for one in said)
+
+
+def test_clouds_cannot_be_seen_at_night() -> None:
+    true, maybe = truth.attributes(record(light="night", weather="overcast"))
+    assert "weather:overcast" not in true and {"weather:overcast", "weather:clear"} <= maybe
+
+
+@pytest.mark.parametrize(
+    ("colour", "paint", "ring", "light"),
+    [
+        ("black", [30.4, 5.2, 2.8], [50.9, 8.3, 7.0], "sunset"),  # gray as well
+        ("gray", [27.9, 8.6, -3.3], [37.0, 8.8, 9.8], "sunset"),  # blue, beside what is warm
+        ("gray", [27.0, 0.0, 0.0], [45.0, 0.0, 0.0], "noon"),  # black as well
+        ("yellow", [71.0, 16.0, 15.0], [45.5, 13.0, 14.0], "sunset"),  # no yellower than the light
+        ("white", [38.7, 3.3, 2.4], [25.8, 1.8, -3.1], "night"),
+    ],
+)
+def test_a_colour_between_names_is_doubtful(colour: str, paint: list[float], ring: list[float], light: str) -> None:
+    shown = record(thing("car", colour_name=colour, paint=paint, ring=ring), light=light)
+    true, maybe = truth.attributes(shown)
+    assert f"{colour} car" in maybe - true
+
+
+def test_a_dark_gray_shirt_in_warm_light_may_be_blue_and_is_never_silver() -> None:
+    shirt = thing("person", colour_name="gray", paint=[27.9, 8.6, -3.3], ring=[37.0, 8.8, 9.8])
+    _, maybe = truth.attributes(record(shirt, light="sunset"))
+    assert {"blue person", "gray person"} <= maybe and "silver person" not in maybe
+
+
+def test_a_yellow_light_is_yellower_than_its_housing() -> None:
+    bulb = {"colour_name": "amber", "paint": [91.5, 5.9, 18.9], "mask": "2" + "1" * 24, "grid": [5, 5]}
+    assert "yellow traffic light" in truth.attributes(record(thing("traffic light", 450, inside=[42, 0, 0], **bulb)))[0]
+    low_sun = record(thing("traffic light", 450, inside=[62.7, 11.1, 22.0], **bulb))
+    assert "yellow traffic light" in truth.attributes(low_sun)[1]
+
+
+def test_a_walk_needs_a_stride() -> None:
+    narrow, wide = [0.5, 0.5, 0.55, 0.72], [0.5, 0.5, 0.56, 0.72]  # 0.40 and 0.48 as wide as high
+    assert "action" not in truth.entities(record(thing("person", box=narrow)))[0]
+    assert not any("walking" in caption for caption in all_captions(record(thing("person", box=narrow))))
+    assert truth.entities(record(thing("person", box=wide)))[0]["action"] == "walking"
+    assert truth.entities(record(thing("person", box=narrow, action="standing")))[0]["action"] == "standing"
+
+
+def test_a_car_with_its_lamps_on_need_not_be_parked() -> None:
+    parked = thing("car", action="parked", facing="towards")
+    shown = record(parked, light="night")
+    assert "action" not in truth.entities(shown)[0]
+    true, maybe = truth.attributes(shown)
+    assert {"car parked", "car driving", "car oncoming"} <= maybe - true
+    assert not any(re.search("parked|driving", caption) for caption in all_captions(shown))
+    assert "car parked" in truth.attributes(record(parked))[0]
+    assert "car parked" in truth.attributes(record(parked | {"facing": "away"}, light="night"))[0]
+
+
+def test_several_palms_are_more_than_one_patch() -> None:
+    def shown(cells: str, share: float) -> dict[str, Any]:
+        grid = {"columns": 5, "rows": 2, "legend": {"palm": "p", "sky": "s"}, "cells": cells}
+        made = record(areas={"palm": share})
+        made["evidence"]["area_grid"] = grid
+        return made
+
+    assert "palm trees" in truth.areas(shown("psssp" * 2, 0.01))[0]
+    assert "palm trees" in truth.areas(shown("sspss" * 2, 0.01))[1]
+    assert "palm trees" in truth.areas(shown("pppss" * 2, 0.1))[0]
+
+
+def test_a_lamp_needs_its_head() -> None:
+    assert truth.verdict(thing("street lamp")) == "clear"
+    assert truth.verdict(thing("street lamp", box=[0.4, 0.0, 0.6, 0.7])) == "doubtful"
+    assert truth.verdict(thing("utility pole", 1400, whole=2000)) == "doubtful"
+
+
+def test_fog_hides_tall_buildings_first() -> None:
+    shown = with_areas(record(areas={"tall building": 0.3}), tall_building={"clear_share": 0.11})
+    true, maybe = truth.areas(shown)
+    assert not true and {"buildings", "tall buildings"} <= maybe
+
+
+def test_there_are_no_numbers_above_four() -> None:
+    true, maybe = truth.attributes(record(*(thing("car", box=[0.1 * k, 0.5, 0.1 * k + 0.1, 0.7]) for k in range(5))))
+    assert not any(re.match(r"\d", name) for name in true | maybe)
+
+
+def test_a_red_light_is_said_once_and_trees_of_one_kind() -> None:
+    light = thing("traffic light", 450, colour_name="red", paint=[82.8, 20.2, 18.0], mask="2" + "1" * 24, grid=[5, 5])
+    shown = record(light, thing("car", action="stopped"), areas={"palm": 0.1, "tree": 0.1}, control="light")
+    said = all_captions(shown)
+    assert any("at a red light" in caption for caption in said)
+    assert not any(re.search("red light.*traffic light|trees and (palm )?trees", caption) for caption in said)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"tag": "car", "colour": "red"}, {"tag": "car"}, "a red car and another car"),
+        ({"tag": "car"}, {"tag": "car", "colour": "red"}, "a red car and another car"),
+        ({"tag": "bus"}, {"tag": "vehicle"}, "a bus and another vehicle"),
+        ({"tag": "vehicle"}, {"tag": "bicycle"}, "a vehicle and a person on a bicycle"),
+        ({"tag": "car", "colour": "red"}, {"tag": "car", "colour": "blue"}, "a red car and a blue car"),
+        ({"tag": "car"}, {"tag": "car"}, None),
+    ],
+)
+def test_two_vehicles_are_two(first: dict[str, Any], second: dict[str, Any], said: str | None) -> None:
+    assert pair(first, second) == said
+
+
+def test_a_street_is_quiet_or_empty_only_where_nothing_is_doubtful() -> None:
+    far = [thing("car", 50, box=[0.1 * k, 0.5, 0.1 * k + 0.05, 0.6]) for k in range(2)]
+    assert any("quiet" in caption for caption in all_captions(record(setting="residential")))
+    assert not any("quiet" in caption for caption in all_captions(record(*far, setting="residential")))
+    assert any("empty" in caption for caption in all_captions(record()))
+    assert not any("empty" in caption for caption in all_captions(record(thing("dog", 50))))
+
+
+def test_sentences_about_a_picture_do_not_all_start_alike() -> None:
+    for shown in some_records(150):
+        assert not all(caption.startswith(("a ", "an ")) for caption in captions(shown))
+
+
 def test_true_and_doubtful_never_overlap() -> None:
     for shown in some_records(80):
         true, maybe = truth.attributes(shown)
@@ -299,7 +452,7 @@ def test_articles(words: str, said: str) -> None:
 
 def test_what_is_ridden_has_a_rider() -> None:
     assert described({"tag": "bicycle", "colour": "blue"}) == "a person on a blue bicycle"
-    assert described({"tag": "person", "colour": "orange"}) == "a person in an orange shirt"
+    assert described({"tag": "person", "colour": "orange"}) == "a person in orange"
     assert described({"tag": "person"}) == "a person"
 
 
