@@ -41,7 +41,7 @@ def siglip_checkpoint(folder: Path) -> Path:
 def fixed(folder: Path) -> list[Item]:
     """The folder's items under uris that do not depend on where it lies: parts and order are the same everywhere."""
     items = [item for item in open_source(folder) if isinstance(item, Item)]
-    return [replace(item, uri=f"halves:{item.name}") for item in items]
+    return [replace(item, uri=f"halves:{item.name[-7:]}") for item in items]
 
 
 def _beside(folder: Path, tokenizer: Any, pad: str, preprocess: dict[str, Any]) -> Path:
