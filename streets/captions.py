@@ -35,8 +35,7 @@ WHEN = {  # weather and light -> phrases; "" stands for any other weather
     ("", "sunset"): ("at sunset", "in the evening", "at dusk"),
     ("", "night"): ("at night", "after dark", "in the dark"),
     ("", "overcast"): ("on a cloudy day", "under a gray sky", "on an overcast day"),
-    ("fog", ""): ("in the fog", "on a foggy day", "in thick fog"),
-    ("fog", "night"): ("on a foggy night", "at night in the fog"),
+    ("fog", ""): ("in the fog", "on a foggy day"),
     ("rain", ""): ("in the rain", "on a rainy day", "on a wet day"),
     ("rain", "night"): ("on a rainy night", "at night in the rain"),
 }
@@ -128,7 +127,8 @@ class Seen:
 
     def when(self) -> str:
         weather, light = self.scene["weather"], self.scene["light"]
-        if weather == "fog" or (weather == "rain" and not self.glows):
+        foggy = weather == "fog" and light != "night"  # in the dark fog looks like distance
+        if foggy or (weather == "rain" and not self.glows):
             return self.rng.choice(WHEN[weather, "night" if light == "night" else ""])
         phrases = DAY if light == "sunset" and not self.sunset else WHEN["", light]
         phrase = self.rng.choice(phrases)
@@ -344,7 +344,9 @@ def _walking(person: Entity, seen: Seen) -> str:
         crossing = seen.rng.choice(("crossing the street", "crossing the road"))
         return f"{crossing} at a crosswalk" if seen.tagged("crosswalk") and seen.rng.random() < 0.5 else crossing
     side = "on the sidewalk" if paved else "by the side of the road"
-    return f"{person['action']} {side}" if person.get("action") else f"on {seen.place()}"
+    if person.get("action"):
+        return f"{person['action']} {side}"
+    return f"on {seen.place()}" if paved else f"by the side of {seen.place()}"
 
 
 def _landmarks(seen: Seen) -> Iterator[str]:

@@ -567,7 +567,7 @@ def _circumstances(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     hidden = (
         (weather == "rain" and light == "sunset" and sunset_shows(record))  # a wet road under a clear sky
         or (weather == "clear" and light in ("noon", "afternoon") and not sun_shows(record))
-        or (weather == "overcast" and light == "night")  # the sky is as dark without clouds
+        or (weather in ("overcast", "fog") and light == "night")  # the sky is as dark without, the haze as thin
     )
     if hidden:
         true.discard(f"weather:{weather}")

@@ -311,9 +311,12 @@ def test_after_rain_at_sunset_only_the_road_is_wet() -> None:
     assert any("a wet " in caption for caption in said) and not any(re.search("rain|wet day", one) for one in said)
 
 
-def test_clouds_cannot_be_seen_at_night() -> None:
-    true, maybe = truth.attributes(record(light="night", weather="overcast"))
-    assert "weather:overcast" not in true and {"weather:overcast", "weather:clear"} <= maybe
+@pytest.mark.parametrize("weather", ["overcast", "fog"])
+def test_clouds_and_fog_cannot_be_told_at_night(weather: str) -> None:
+    seen = record(light="night", weather=weather)
+    true, maybe = truth.attributes(seen)
+    assert f"weather:{weather}" not in true and {f"weather:{weather}", "weather:clear"} <= maybe
+    assert not any("fog" in sentence or "cloud" in sentence for sentence in captions(seen))
 
 
 @pytest.mark.parametrize(
