@@ -87,7 +87,7 @@ def _set_up(percent: int, samples: int, threads: int) -> None:
     s.render.engine = "CYCLES"
     s.render.resolution_x, s.render.resolution_y, s.render.resolution_percentage = WIDTH, HEIGHT, percent
     s.render.threads_mode, s.render.threads = "FIXED", threads
-    s.render.use_persistent_data = True
+    s.render.use_persistent_data = False  # what was rendered before would change the noise of a picture
     s.render.image_settings.file_format, s.render.image_settings.quality = "JPEG", JPEG_QUALITY
     c = s.cycles
     c.device, c.samples, c.use_adaptive_sampling = "CPU", samples, False
