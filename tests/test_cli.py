@@ -141,7 +141,8 @@ def test_help_imports_nothing_heavy() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
     ours = {name for name in ran.stderr.split() if name.startswith("sightline")}
     assert ours == {
-        f"sightline{name}" for name in ("", ".care", ".cli", ".errors", ".flags", ".measure", ".render", ".upkeep")
+        f"sightline{name}"
+        for name in ("", ".care", ".cli", ".errors", ".flags", ".measure", ".render", ".teach", ".upkeep")
     }
     assert not {"numpy", "pyarrow", "lancedb", "PIL", "pydantic", "matplotlib", "rich.console"} & set(
         ran.stderr.split()

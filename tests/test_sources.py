@@ -585,6 +585,8 @@ def test_the_bundled_files_are_small_and_known_as_pictures_to_datasets():
     for path in (Path(sources.__file__).parent / "data" / "streets").iterdir():
         assert path.stat().st_size <= 20_000_000
         assert stat.S_IMODE(path.stat().st_mode) & 0o111 == 0
+        if path.suffix != ".parquet":
+            continue
         schema = pq.read_schema(path)
         assert schema.names[:2] == ["image", "text"]
         assert json.loads(schema.metadata[b"huggingface"])["info"]["features"]["image"] == {"_type": "Image"}
