@@ -44,13 +44,14 @@ bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (minutes; alon
 	$(BIN)/python benchmarks/bench_decoding.py --json benchmarks/results/decoding.json
 	$(BIN)/python benchmarks/bench_pictures.py --json benchmarks/results/pictures.json
 	$(BIN)/python benchmarks/bench_captions.py --json benchmarks/results/captions.json
+	$(BIN)/python benchmarks/bench_likes.py --json benchmarks/results/likes.json
 
 torture: $(VENV)/.dev ## the long kill, load and fuzz series
 	$(BIN)/python -m pytest -m torture $(ARGS)
 
-# The bundled scenes, from nothing: about two hours of two cores, resumable, needs Python 3.11. See streets/README.md
+# The bundled scenes, from nothing: about an hour of two cores, resumable, needs Python 3.11. See streets/README.md
 STREETS := .cache/streets
-streets: $(VENV)/.core ## render the bundled street scenes again and pack them (hours; resumable)
+streets: $(VENV)/.core ## render the bundled street scenes again and pack them (an hour or more; resumable)
 	@test -x $(STREETS)/venv/bin/python || $(PYTHON) -m venv $(STREETS)/venv
 	@$(STREETS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r streets/requirements.txt
 	$(STREETS)/venv/bin/python -m streets render --seeds 0:850 --samples 3 --out $(STREETS)/full

@@ -43,7 +43,8 @@ class Film:
         Studio(percent=percent, samples=samples)
         self._scene = Scene(drive.scene(seed), {})
         build(self._scene)
-        bpy.context.scene.render.image_settings.quality = 97
+        images = bpy.context.scene.render.image_settings
+        images.file_format, images.quality = "JPEG", 97  # encoded once more, as a video
         crossing = self._scene.gap
         if crossing is None:
             raise ValueError("a drive needs a crossing: control has to be a light")

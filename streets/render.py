@@ -43,7 +43,6 @@ class Studio:
             seen = seeing.look(scene)
             # Blender would write the time that it took into a JPEG, and no two pictures of a seed would be the same
             frame = picture.with_suffix(".png").absolute()
-            bpy.context.scene.render.image_settings.file_format = "PNG"
             bpy.context.scene.render.filepath = str(frame)
             bpy.ops.render.render(write_still=True)
         finally:
@@ -88,7 +87,7 @@ def _set_up(percent: int, samples: int, threads: int) -> None:
     s.render.resolution_x, s.render.resolution_y, s.render.resolution_percentage = WIDTH, HEIGHT, percent
     s.render.threads_mode, s.render.threads = "FIXED", threads
     s.render.use_persistent_data = False  # what was rendered before would change the noise of a picture
-    s.render.image_settings.file_format, s.render.image_settings.quality = "JPEG", JPEG_QUALITY
+    s.render.image_settings.file_format = "PNG"
     c = s.cycles
     c.device, c.samples, c.use_adaptive_sampling = "CPU", samples, False
     c.use_denoising, c.denoiser = True, "OPENIMAGEDENOISE"

@@ -38,7 +38,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 480, 270  # of sample.py; masks count pixels at this size
+from streets.sample import HEIGHT, WIDTH  # masks count pixels at this size
+
 CLEAR, DOUBTFUL = "clear", "doubtful"
 
 Entity = dict[str, Any]

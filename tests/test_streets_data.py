@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import sightline
+from sightline import judgements
 
 FOLDER = Path(sightline.__file__).parent / "data" / "streets"
 OBJECTS = (
@@ -28,7 +29,7 @@ def rows(split: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def test_rows() -> list[dict[str, Any]]:
+def judged_rows() -> list[dict[str, Any]]:
     return rows("test")
 
 
@@ -52,21 +53,21 @@ def test_there_are_enough_scenes_and_each_has_three_to_five_captions() -> None:
         assert json.loads(row["scene"])["seed"] == row["seed"]
 
 
-def test_the_test_split_has_ten_pictures_of_every_kind_of_entity(test_rows: list[dict[str, Any]]) -> None:
-    found = Counter(attribute for row in test_rows for attribute in row["attributes"])
+def test_the_test_split_has_ten_pictures_of_every_kind_of_entity(judged_rows: list[dict[str, Any]]) -> None:
+    found = Counter(attribute for row in judged_rows for attribute in row["attributes"])
     assert {name: found[name] for name in OBJECTS if found[name] < 10} == {}
 
 
-def test_every_setting_light_and_weather_is_in_both_splits(test_rows: list[dict[str, Any]]) -> None:
-    for split in (test_rows, rows("train")):
+def test_every_setting_light_and_weather_is_in_both_splits(judged_rows: list[dict[str, Any]]) -> None:
+    for split in (judged_rows, rows("train")):
         for circumstance in CIRCUMSTANCES:
             found = Counter(json.loads(row["scene"])[circumstance] for row in split)
             assert min(found.values()) >= 20, found
             assert len(found) >= 4
 
 
-def test_what_is_clear_is_told_by_where_it_is(test_rows: list[dict[str, Any]]) -> None:
-    for row in test_rows:
+def test_what_is_clear_is_told_by_where_it_is(judged_rows: list[dict[str, Any]]) -> None:
+    for row in judged_rows:
         for entity in json.loads(row["entities"]):
             x0, y0, x1, y1 = entity["box"]
             assert 0 <= x0 < x1 <= 1
@@ -74,7 +75,7 @@ def test_what_is_clear_is_told_by_where_it_is(test_rows: list[dict[str, Any]]) -
             assert entity["pixels"] > 0
 
 
-def test_queries_have_answers_enough_and_not_too_many(queries: list[dict[str, Any]], test_rows: list[Any]) -> None:
+def test_queries_have_answers_enough_and_not_too_many(queries: list[dict[str, Any]], judged_rows: list[Any]) -> None:
     answerable = [query for query in queries if query["kind"] not in ("none", "count")]
     assert len(answerable) >= 60
     assert {query["kind"] for query in answerable} >= {
@@ -87,7 +88,7 @@ def test_queries_have_answers_enough_and_not_too_many(queries: list[dict[str, An
         "pair",
     }
     for query in answerable:
-        assert 10 <= len(query["relevant"]) <= 0.6 * len(test_rows), query["query"]
+        assert 10 <= len(query["relevant"]) <= 0.6 * len(judged_rows), query["query"]
         assert not query.get("apart")
     assert all(query["apart"] for query in queries if query["kind"] == "count")
     assert len({query["query"] for query in queries}) == len(queries)
@@ -99,8 +100,15 @@ def test_a_hundred_queries_have_no_answer(queries: list[dict[str, Any]]) -> None
     assert not any(query["relevant"] or query["doubtful"] for query in unanswerable)
 
 
-def test_answers_are_pictures_of_the_test_split(queries: list[dict[str, Any]], test_rows: list[Any]) -> None:
-    known = {f"streets:{row['seed']}" for row in test_rows}
+def test_qrels_streets_means_these_questions(queries: list[dict[str, Any]]) -> None:
+    read = judgements.read("streets")
+    assert [(one.text, one.kind, set(one.relevant), set(one.doubtful), one.apart) for one in read] == [
+        (q["query"], q["kind"], set(q["relevant"]), set(q["doubtful"]), q.get("apart", False)) for q in queries
+    ]
+
+
+def test_answers_are_pictures_of_the_test_split(queries: list[dict[str, Any]], judged_rows: list[Any]) -> None:
+    known = {f"streets:{row['seed']}" for row in judged_rows}
     for query in queries:
         assert set(query["relevant"]) | set(query["doubtful"]) <= known
         assert not set(query["relevant"]) & set(query["doubtful"])
