@@ -25,6 +25,7 @@ NOUNS_OF = {
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
     **dict.fromkeys(("judgements", "metrics"), "evaluate"),
+    "fusion": "retrieve",
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
 }

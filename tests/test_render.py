@@ -23,7 +23,7 @@ def hit(rank: int = 1, **changes: object) -> Hit:
         "text": "a dog\ntwo dogs",
         "modality": Modality.IMAGE,
         "load": bytes,
-        "why": {"vector": Channel(1, 0.25), "text": Channel(3, 7.5)},
+        "why": {"vector": Channel(1, 0.25, 0.2), "text": Channel(3, 7.5, 0.8)},
     }
     return Hit(**{**fields, **changes})  # type: ignore[arg-type]
 
@@ -83,7 +83,7 @@ def test_why_adds_one_field_with_every_channel(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.usefixtures("terminal")
 def test_a_terminal_gets_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    render.hits(found(hit(), hit(2, why={"vector": Channel(2, 0.125)})), why=True)
+    render.hits(found(hit(), hit(2, why={"vector": Channel(2, 0.125, 1.0)})), why=True)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         ["#", "score", "vector", "text", "caption", "picture"],

@@ -1,8 +1,8 @@
-"""retrieve(): Query -> Hits. Encode, ask each channel, fuse the ranks, tell why.
+"""retrieve(): Query -> Hits. Encode, ask each channel, fuse, keep the best, tell why.
 
-Channels: `vector` (cosine to every picture) and `text` (BM25 over the captions). They are fused by reciprocal rank
-(Cormack, Clarke and Büttcher, SIGIR 2009) with one change: a caption's share is scaled by its BM25 relative to the best
-caption's. Plain RRF let a weak encoder push down the one picture whose caption says it all: decisions/0004.
+A channel is a way of finding rows: `vector` (cosine to every picture), `text` (BM25 over the captions). What they find
+becomes one list of candidates (`fusion.py`); what is kept of it, and in which order, is decided by steps that each take
+and return candidates.
 
 Several terms become one vector: the weighted sum of the positive ones, less half the mean of those to be left out
 (measured: docs/LOG.md). What is left out in words is also left out of the captions. A query of filters alone lists the
@@ -12,7 +12,7 @@ newest.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,20 +21,45 @@ from numpy.typing import NDArray
 from sightline import media
 from sightline.encoders import Encoder, PreparingEncoder
 from sightline.errors import BadMedia, QueryError
+from sightline.fusion import Candidate, fuse
 from sightline.rows import Found
-from sightline.schema import Channel, Filter, Hit, Hits, Query, Term
+from sightline.schema import Filter, Hit, Hits, Query, Term
 from sightline.store import Store
 
-CHANNELS = ("vector", "text")
 SORTS = ("score", "date")
 MOST = 1_000
 """Largest k."""
-RRF_K = 60
-TEXT_WEIGHT = 4.0
 EXCLUSION = 0.5
 """How much of what is to be left out (the mean of its vectors) is subtracted from the unit vector of what is wanted."""
 DEPTH = 4
 """Each channel is asked for DEPTH * k rows (at least 50), so that a row low in one can rise by the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every channel is asked: `vector` (dim,) and `words` for the same rows, those that pass, `depth` of them."""
+
+    vector: NDArray[np.float32]
+    words: str
+    depth: int
+    where: str | None
+    filters: tuple[Filter, ...]
+    exact: bool
+
+
+def _by_vector(store: Store, asked: Asked) -> list[Found]:
+    return store.search(asked.vector, asked.depth, where=asked.where, filters=asked.filters, exact=asked.exact)
+
+
+def _by_text(store: Store, asked: Asked) -> list[Found]:
+    if not asked.words:
+        return []
+    return store.search_text(asked.words, asked.depth, vector=asked.vector, where=asked.where, filters=asked.filters)
+
+
+ASK: Mapping[str, Callable[[Store, Asked], list[Found]]] = {"vector": _by_vector, "text": _by_text}
+"""How each channel is asked; how much it has to say is in `fusion.VOICES`."""
+CHANNELS = tuple(ASK)
 
 
 def retrieve(
@@ -65,29 +90,21 @@ def retrieve(
         newest = store.newest(k, where=query.where, filters=query.filters)
         return Hits(query, tuple(hit_of(found, rank, load) for rank, found in enumerate(newest, start=1)))
     own = {term.item for term in query.terms if term.item}
-    depth = min(max(50, DEPTH * k), DEPTH * MOST) + len(own)
-    vector = _query_vector(store, encoder, query.terms)
-    filters = (*query.filters, *_left_out(query.terms))
-    by_vector: list[Found] = []
-    if "vector" in channels:
-        by_vector = store.search(vector, depth, where=query.where, filters=filters, exact=exact)
-    by_text: list[Found] = []
-    if "text" in channels and query.text:
-        by_text = store.search_text(query.text, depth, vector=vector, where=query.where, filters=filters)
-    ranked = _fuse(by_vector, by_text)
-    best = [one for one in ranked if one.found.id not in own][:k]
-    hits = [_hit(rank, one, load) for rank, one in enumerate(best, start=1)]
+    asked = Asked(
+        vector=_query_vector(store, encoder, query.terms),
+        words=query.text,
+        depth=min(max(50, DEPTH * k), DEPTH * MOST) + len(own),
+        where=query.where,
+        filters=(*query.filters, *_left_out(query.terms)),
+        exact=exact,
+    )
+    candidates = fuse({name: ask(store, asked) for name, ask in ASK.items() if name in channels})
+    candidates = [one for one in candidates if one.id not in own]
+    # Relevance, a cut by it, folding of near-duplicates and diversity stand here, in this order.
+    hits = [_hit(rank, one, load) for rank, one in enumerate(candidates[:k], start=1)]
     if sort == "date":
         hits.sort(key=lambda hit: hit.captured_at.timestamp() if hit.captured_at else -np.inf, reverse=True)
     return Hits(query, tuple(hits))
-
-
-@dataclass(slots=True)
-class _Fused:
-    found: Found
-    score: float
-    share: float
-    why: dict[str, Channel]
 
 
 def _left_out(terms: Sequence[Term]) -> list[Filter]:
@@ -135,23 +152,10 @@ def _vector_of(store: Store, encoder: Callable[[], Encoder], term: Term) -> NDAr
     return np.asarray(encoder().encode_text([term.text])[0])
 
 
-def _fuse(by_vector: Sequence[Found], by_text: Sequence[Found]) -> list[_Fused]:
-    fused: dict[str, _Fused] = {}
-    for rank, found in enumerate(by_vector, start=1):
-        one = fused.setdefault(found.id, _Fused(found, found.score, 0.0, {}))
-        one.why["vector"] = Channel(rank, found.score)
-        one.share += 1 / (RRF_K + rank)
-    for rank, found in enumerate(by_text, start=1):
-        cosine = found.cosine if found.cosine is not None else 0.0
-        one = fused.setdefault(found.id, _Fused(found, cosine, 0.0, {}))
-        one.why["text"] = Channel(rank, found.score)
-        one.share += TEXT_WEIGHT * (found.score / by_text[0].score) / (RRF_K + rank)
-    return sorted(fused.values(), key=lambda one: (-one.share, -one.score, one.found.id))
-
-
-def _hit(rank: int, one: _Fused, load: Callable[[str], bytes]) -> Hit:
+def _hit(rank: int, one: Candidate, load: Callable[[str], bytes]) -> Hit:
     score = float(np.clip(one.score, -1.0, 1.0))
-    return replace(hit_of(one.found, rank, load), score=score, why=one.why)
+    shown = hit_of(one.found, rank, load)
+    return replace(shown, score=score, why=one.why, relevance=one.relevance, group=one.group)
 
 
 def hit_of(found: Found, rank: int, load: Callable[[str], bytes]) -> Hit:

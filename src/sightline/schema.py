@@ -383,10 +383,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """How one channel (vector, text) saw a hit: its 1-based rank there and its raw score (higher is better)."""
+    """How one channel saw a hit: its 1-based rank there and its raw score (higher is better).
+
+    `share` is how much of what the hit's place rests on comes from this channel; the shares of a hit add up to 1.
+    """
 
     rank: int
     score: float
+    share: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"rank": self.rank, "score": round(self.score, 6), "share": round(self.share, 4)}
 
 
 def _as_rgb(data: bytes) -> Image:
@@ -442,7 +449,7 @@ class Hit:
             "modality": self.modality.value,
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
             "group": self.group,
-            "why": {name: {"rank": c.rank, "score": round(c.score, 6)} for name, c in self.why.items()},
+            "why": {name: channel.to_json() for name, channel in self.why.items()},
         }
 
 

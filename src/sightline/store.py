@@ -251,24 +251,29 @@ class Store:
             return built.bypass_vector_index() if exact else built
 
         table = self._filtered(query, where, filters, [*HIT, "_distance"], k)
-        return [found_of(row, score=1.0 - row["_distance"]) for row in table.to_pylist()]
+        rows = [(row, 1.0 - row["_distance"]) for row in table.to_pylist()]
+        return [found_of(row, score=cosine, cosine=cosine) for row, cosine in rows]
 
     def search_text(
         self,
         words: str,
         k: int,
         *,
+        column: str = "text",
         vector: NDArray[np.float32] | None = None,
         where: str | None = None,
         filters: Sequence[Filter] = (),
     ) -> list[Found]:
-        """The `k` rows whose captions match `words` best (BM25), best first; `cosine` to `vector` where it is given."""
+        """The `k` rows whose captions match `words` best (BM25), best first; `cosine` to `vector` where it is given.
+
+        `column` `ocr`: the text that was read in the pictures, instead; nothing where none was read.
+        """
         if not any(c.isalnum() for c in words):
             return []
         from lancedb.query import MatchQuery
 
         columns = [*HIT, "_score", *(["vector"] if vector is not None else [])]
-        matches = MatchQuery(words, "text")
+        matches = MatchQuery(words, column)
         table = self._filtered(lambda t: t.search(matches, query_type="fts"), where, filters, columns, k)
         cosines = matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
         rows = table.select([*HIT, "_score"]).to_pylist()
