@@ -19,7 +19,7 @@ FACADE = {"collection"}
 EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "demo", "__main__"}
 
 NOUNS_OF = {
-    **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage"), "store"),
+    **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
     **dict.fromkeys(("dates", "phrases"), "query"),
     **dict.fromkeys(("signatures", "decoding"), "media"),
     "captions": "sources",

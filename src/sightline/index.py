@@ -1,11 +1,12 @@
 """Which indexes a collection has and when they are tended. The store's third noun; knows LanceDB's indexes only.
 
-Today: full text over the captions, compaction of small fragments, removal of versions that nobody reads any more.
-Vector search is exhaustive and exact.
+Today: full text over the captions and over what was read in the pictures, compaction of small fragments, removal of
+versions that nobody reads any more. Vector search is exhaustive and exact.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,6 +18,9 @@ from sightline.store import Store
 
 KEEP_VERSIONS = timedelta(hours=1)
 """A reader in another process may still hold an older version: cleaning younger ones breaks it."""
+
+TEXTS = frozenset({"text", "ocr"})
+"""Columns with full text: the captions, and what was read in the pictures."""
 
 FOREVER = timedelta(days=36_500)
 ORPHANS_AT_ONCE = 1_000
@@ -43,6 +47,8 @@ def state(store: Store) -> IndexState:
         indices = {index.columns[0]: index for index in table.list_indices()}
         vector, text = indices.get("vector"), indices.get("text")
         unindexed = table.count_rows() if text is None else text.num_unindexed_rows
+        if (ocr := indices.get("ocr")) is not None:
+            unindexed = max(unindexed, ocr.num_unindexed_rows)
         return IndexState(
             fragments=_fragments(table),
             unindexed=int(unindexed or 0),
@@ -60,9 +66,11 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
     """
     now = state(store)
     rows = len(store)
-    has_text = any(index.columns == ["text"] for index in store.rows.table.list_indices())
-    if not has_text or damaged_indexes(store.rows.folder, store.rows.head()):
-        store.rows.write(_index_text, operation="full text")
+    lacking = store.rows.read(_lacking)
+    if damaged_indexes(store.rows.folder, store.rows.head()):
+        lacking = sorted({*store.rows.read(_worth_indexing), *(TEXTS & store.rows.read(_indexed))})
+    if lacking:
+        store.rows.write(partial(_index_text, columns=lacking), operation="full text")
         now = state(store)
     due = now.fragments > MANY_FRAGMENTS or now.unindexed > max(MANY_UNINDEXED, rows // 10)
     keep = max(store.keep_history, KEEP_VERSIONS) if older_than is None else older_than
@@ -72,7 +80,7 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
     for side, many in ((store.pictures, MANY_PICTURE_FRAGMENTS), (store.skips, MANY_FRAGMENTS)):
         if side.exists and (older_than is not None or side.read(_fragments) > (FEW_FRAGMENTS if always else many)):
             side.write(partial(_optimize, keep=min(keep, KEEP_VERSIONS)))
-    return due or always or not has_text
+    return due or always or bool(lacking)
 
 
 def _optimize(table: Any, *, keep: timedelta) -> None:
@@ -122,9 +130,25 @@ def _fragments(table: Any) -> int:
     return int(table.stats()["fragment_stats"]["num_fragments"])
 
 
-def _index_text(table: Any) -> None:
+def _worth_indexing(table: Any) -> list[str]:
+    """The captions always; what was read in the pictures from the first text on."""
+    return ["text", *(["ocr"] if table.count_rows("ocr <> ''") else [])]
+
+
+def _lacking(table: Any) -> list[str]:
+    there = _indexed(table)
+    return [column for column in _worth_indexing(table) if column not in there]
+
+
+def _indexed(table: Any) -> set[str]:
+    return {index.columns[0] for index in table.list_indices()}
+
+
+def _index_text(table: Any, columns: Sequence[str] = ("text",)) -> None:
     from lancedb.index import FTS
 
     # icu finds words in languages without spaces, where LanceDB's default tokenizer finds none; positions make
     # phrases work
-    table.create_index("text", config=FTS(base_tokenizer="icu", with_position=True, custom_stop_words=STOP_WORDS))
+    config = FTS(base_tokenizer="icu", with_position=True, custom_stop_words=STOP_WORDS)
+    for column in columns:
+        table.create_index(column, config=config)

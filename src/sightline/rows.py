@@ -20,9 +20,9 @@ from sightline.schema import Encoded, Item, Modality, Place, vector_digest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at")
+KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at", "ocr")
 HIT = ("id", "uri", "name", "text", "modality", "captured_at")
-ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail", "camera", "latitude", "longitude")
+ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail", "camera", "latitude", "longitude", "ocr_boxes")
 LATER = ("camera", "latitude", "longitude")
 """Columns that collections of former versions lack."""
 
@@ -35,7 +35,7 @@ STOP_WORDS = [
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store already has of an item: enough to tell whether it changed."""
+    """What the store already has of an item: enough to tell whether it changed. `ocr` None: it was never read."""
 
     id: str
     uri: str
@@ -46,6 +46,7 @@ class Known:
     text: str
     meta: str
     added_at: datetime
+    ocr: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Sche
         "camera": [r.camera for r in rows],
         "latitude": [r.place.latitude if r.place else None for r in rows],
         "longitude": [r.place.longitude if r.place else None for r in rows],
+        "ocr": [r.ocr for r in rows],
+        "ocr_boxes": [r.ocr_boxes for r in rows],
     }
     arrays = [
         columns[f.name].cast(f.type)

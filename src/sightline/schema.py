@@ -108,10 +108,60 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line of text in a picture. `confidence` is in [0, 1].
+
+    `box`: its four corners x0 y0 … x3 y3, clockwise from where the text begins, as parts of width and height (0 to 1).
+    """
+
+    text: str
+    confidence: float
+    box: tuple[float, float, float, float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What `engine` (name and version) read in one picture, in reading order; `failed` says why it could not.
+
+    `size`: width and height of the picture that it was given, in pixels.
+    """
+
+    engine: str
+    lines: tuple[TextLine, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    failed: str = ""
+
+    @property
+    def text(self) -> str:
+        """The lines, newline-joined: what full text searches."""
+        return "\n".join(line.text for line in self.lines)
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"engine": self.engine, "size": list(self.size)}
+        found |= {"failed": self.failed} if self.failed else {}
+        return found | {"lines": [{**asdict(line), "box": list(line.box)} for line in self.lines]}
+
+    def dumps(self) -> str:
+        """The column `ocr_boxes`."""
+        return json.dumps(self.to_json(), ensure_ascii=False)
+
+    @classmethod
+    def loads(cls, text: str | None) -> Reading | None:
+        """None for a picture that was never read, and for what is not of this form."""
+        try:
+            seen = json.loads(text or "null")
+            lines = tuple(TextLine(one["text"], one["confidence"], tuple(one["box"])) for one in seen["lines"])
+            return cls(seen["engine"], lines, tuple(seen["size"]), seen.get("failed", ""))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredItem:
     """An item as the collection has it. `width` and `height` are those of the original picture, upright, in pixels.
 
-    `place` is in no JSON: documents are passed on more easily than people think of where they live.
+    `place` is in no JSON: documents are passed on more easily than people think of where they live. `ocr` is the text
+    that the picture shows ("": none), `reading` that with its boxes; None: it was never read.
     """
 
     item: Item
@@ -124,6 +174,8 @@ class StoredItem:
     thumbnail: bytes = field(repr=False)
     camera: str = ""
     place: Place | None = None
+    ocr: str | None = None
+    reading: Reading | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -138,6 +190,8 @@ class StoredItem:
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
             "added_at": self.added_at.isoformat(),
             "camera": self.camera or None,
+            "ocr": self.ocr,
+            "ocr_boxes": self.reading.to_json() if self.reading else None,
             "meta": dict(self.item.meta),
         }
 
@@ -231,6 +285,7 @@ class Encoded:
     """An item turned into a row: `vector` (dim,) float32 of unit norm, small pictures as encoded bytes.
 
     `picture` is what is to be stored: empty for nothing on purpose (`--keep none`), None to leave what there is.
+    `ocr` and `ocr_boxes` are what was read in the picture, as the row has it; None: it was never read.
     """
 
     item: Item
@@ -244,6 +299,8 @@ class Encoded:
     captured_at: datetime | None = None
     camera: str = ""
     place: Place | None = None
+    ocr: str | None = None
+    ocr_boxes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ from sightline.schema import (
     Encoded,
     Filter,
     Manifest,
+    Reading,
     Skipped,
     SkipReason,
     StoredItem,
@@ -176,6 +177,8 @@ class Store:
                 captured_at=row["captured_at"],
                 camera=row.get("camera") or "",
                 place=place_of(row),
+                ocr=row["ocr"],
+                ocr_boxes=row["ocr_boxes"],
             )
             for i, row in enumerate(table.drop_columns(["vector"]).to_pylist())
         }
@@ -201,6 +204,8 @@ class Store:
             thumbnail=row["thumbnail"] or b"",
             camera=row.get("camera") or "",
             place=place_of(row),
+            ocr=row["ocr"],
+            reading=Reading.loads(row["ocr_boxes"]),
         )
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Found]:
