@@ -13,8 +13,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "errors", "config"}
-PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub"}
-FLOWS = {"examples", "ingest", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
+PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr"}
+FLOWS = {"examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
 EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "demo", "__main__"}
 
@@ -39,6 +39,7 @@ ALLOWED = {
     "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "evaluate", "train", "plots"},
 }
 LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors", "peft"}
+LAZY_EXTRAS |= {"rapidocr", "cv2"}
 LAZY = LAZY_EXTRAS | {
     "huggingface_hub",
     "httpx2",

@@ -151,6 +151,9 @@ def index(
     precision: Annotated[str | None, typer.Option(metavar="NAME", help="f32, bf16, … [default: the fastest]")] = None,
     batch_size: Annotated[int | None, typer.Option(metavar="N", help="Pictures per forward pass.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    ocr: Annotated[
+        bool, typer.Option("--ocr", help="Read the text in pictures too; without SOURCE in all that were never read.")
+    ] = False,
     progress: Annotated[
         Literal["auto", "json", "none"], typer.Option(help="Progress on stderr: a bar, JSON lines, or nothing.")
     ] = "auto",
@@ -161,8 +164,14 @@ def index(
     SOURCE is a folder, a file, parquet:GLOB, hf:OWNER/NAME[@REVISION][:SPLIT][?image=COLUMN&text=COLUMN], wds:GLOB
     (webdataset tar files), urls:FILE (one address a line), or streets (the bundled scenes).
     """
-    if not source and not rebuild:
+    if not source and not rebuild and not ocr:
         raise UsageError("no SOURCE was given", hint="for example: sightline index ~/Pictures")
+    if ocr and (rebuild or (not source and (prune or dry_run))):
+        other = "--rebuild" if rebuild else "--prune" if prune else "--dry-run"
+        raise UsageError(
+            f"--ocr without SOURCE reads what was never read, and does not go together with {other}",
+            hint="run `sightline index --ocr` alone; --rebuild keeps what was read",
+        )
     if rebuild and (source or prune or dry_run):
         raise UsageError(
             "--rebuild encodes what is already in the collection: it takes no SOURCE, --prune or --dry-run",
@@ -178,12 +187,14 @@ def index(
         batch_size=batch_size,
     )
     told = len(target.notices)
-    if not rebuild:
-        _announce(target, source or ())
+    if source:
+        _announce(target, source)
     with render.ticker(progress, count=lambda: len(target) if rebuild else listed(source or (), exclude or ())) as tell:
         try:
             if rebuild:
                 report = target.rebuild(model=model, progress=tell)
+            elif not source:
+                report = target.ocr(retry=retry, progress=tell)
             else:
                 report = target.ingest(
                     *(source or ()),
@@ -194,6 +205,7 @@ def index(
                     retry=retry,
                     exclude=exclude or (),
                     dry_run=dry_run,
+                    ocr=ocr,
                     progress=tell,
                 )
         except KeyboardInterrupt:
@@ -343,6 +355,7 @@ def _announce(target: Collection, specs: Sequence[str]) -> None:
         open_source(spec)
     if target.encoder and target.model_notice:
         render.note(target.model_notice)
+app.command(epilog=upkeep.DUPS)(upkeep.dups)
 
 
 def _save_hits(target: Collection, found: Hits, path: str) -> None:

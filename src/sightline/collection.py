@@ -21,8 +21,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sightline import history, index
+from sightline import history, index, texts
 from sightline import query as query_language
+from sightline.background import Backgrounds
 from sightline.config import Settings
 from sightline.config import settings as settings_in_force
 from sightline.encoders import POCKET, Encoder, PreparingEncoder, choose_default, describe, find_model, load_encoder
@@ -35,11 +36,15 @@ from sightline.errors import (
     UnknownModel,
     UsageError,
 )
+from sightline.dups import Duplicates, near_duplicates
 from sightline.evaluate import Evaluation, evaluate
 from sightline.examples import Example, picture_term, png, terms_of
 from sightline.executors import Executor, LocalExecutor, Worker
-from sightline.ingest import Options, ingest
+from sightline.ingest import Among, Options, ingest
 from sightline.judgements import Judgements
+from sightline.ocr import RapidReader, Reader
+from sightline.ocr import check as check_ocr
+from sightline.reading import read_texts
 from sightline.rebuild import rebuild
 from sightline.retrieve import CHANNELS, hit_of, retrieve
 from sightline.schema import (
@@ -49,10 +54,12 @@ from sightline.schema import (
     IngestReport,
     Item,
     Manifest,
+    OcrReport,
     OptimizeReport,
     Progress,
     Query,
     Skipped,
+    SkipReason,
     StoredItem,
     VerifyReport,
     VersionEntry,
@@ -61,6 +68,7 @@ from sightline.schema import (
 from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
 from sightline.store import Address, Store
 from sightline.store import list_collections as _list_collections
+from sightline.texts import Unread
 from sightline.verify import verify
 
 if TYPE_CHECKING:
@@ -78,14 +86,16 @@ def open(
     model: str | os.PathLike[str] | Encoder | None = None,
     settings: Settings | None = None,
     executor: Executor | None = None,
+    reader: Callable[[int], Reader] | None = None,
 ) -> Collection:
     """The collection at `address` (`FOLDER[#table]`; default: the settings' collection), made by its first ingest.
 
     `model` is a name, a model folder or any object that fits `Encoder`; None: the collection's own, for a new one the
-    settings'. Raises EncoderMismatch when the collection was built with another one, before any model is loaded;
+    settings'. `reader` makes what reads the text in pictures (given: how many threads it may use); None: rapidocr.
+    Raises EncoderMismatch when the collection was built with another one, before any model is loaded;
     UnknownModel or CorruptModel; ForeignTable or CollectionDamaged for what is found at the address.
     """
-    return Collection(address, model=model, settings=settings, executor=executor)
+    return Collection(address, model=model, settings=settings, executor=executor, reader=reader)
 
 
 def list_collections(folder: str | os.PathLike[str] = "data/tables") -> list[str]:
@@ -108,6 +118,7 @@ class Collection:
         model: str | os.PathLike[str] | Encoder | None = None,
         settings: Settings | None = None,
         executor: Executor | None = None,
+        reader: Callable[[int], Reader] | None = None,
     ) -> None:
         self.settings = settings or settings_in_force()
         self._store = Store(
@@ -115,7 +126,9 @@ class Collection:
             lock_seconds=self.settings.lock_seconds,
             history_days=self.settings.history_days,
         )
+        self._backgrounds = Backgrounds(self._store)
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
+        self._reader = reader
         self._given = model
         self._encoder: Encoder | None = None
         self._loading = threading.Lock()
@@ -164,6 +177,7 @@ class Collection:
         exclude: Sequence[str] = (),
         limit: int | None = None,
         dry_run: bool = False,
+        ocr: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Bring the collection up to date with its sources: folders, files, `parquet:GLOB`, `streets`, or any items.
@@ -171,13 +185,16 @@ class Collection:
         `keep`: which picture is stored, `original`, `preview` (JPEG of at most 1,024 px) or `none`; None: what suits
         the source. `prune` removes rows whose item is gone from the source (`yes`: also more than a fifth of them);
         `rehash` reads files whose size and time are unchanged; `retry` tries again what was unusable; `exclude` are
-        gitignore patterns. Raises SourceError, CollectionError, ModelError; what was committed stays.
+        gitignore patterns. `ocr` also reads the text in those of their pictures that were never read. Raises
+        SourceError, CollectionError, ModelError, MissingExtra; what was committed stays.
         """
         keep = keep or self.settings.keep
         if keep not in (None, "original", "preview", "none"):
             raise UsageError(f"keep is '{keep}'; original, preview or none was expected")
         if not specs:
             raise UsageError("no source was given", hint="give a folder, a file, parquet:GLOB or streets")
+        if ocr:
+            self._check_reader()
         encoder = self.encoder
         return ingest(
             self._store,
@@ -188,7 +205,21 @@ class Collection:
             batch_size=self._batch_size(encoder),
             options=Options(prune, yes, rehash, retry, limit, dry_run),
             progress=progress,
+            read=functools.partial(self._read, retry=retry, progress=progress) if ocr and not dry_run else None,
         )
+
+    def ocr(self, *, retry: bool = False, progress: Callable[[Progress], None] | None = None) -> IngestReport:
+        """Read the text in all pictures that were never read (`retry`: also where that failed), and encode nothing.
+
+        From the file where its bytes are still the row's, else from the stored picture. What was read is searched with
+        the captions, and in `get(...).ocr` and `.reading`. Raises CollectionMissing, MissingExtra, CorruptModel.
+        """
+        manifest = self._store.manifest
+        self._check_reader()
+        done = self._read(None, retry=retry, progress=progress)
+        none = dict.fromkeys(("added", "updated", "unchanged", "renamed", "removed", "missing", "encoded"), 0)
+        told = {"address": self.address, "model": manifest.encoder, "seconds": done.seconds, "rows": len(self)}
+        return IngestReport(**none, **told, skipped=(), notices=tuple(self.notices), ocr=done)  # type: ignore[arg-type]
 
     def add(self, picture: str | os.PathLike[str] | bytes | Image, text: str = "", *, name: str | None = None) -> str:
         """Add one picture (a file, its bytes or a PIL image) with its caption; returns its id.
@@ -430,6 +461,7 @@ class Collection:
         except (ValueError, OSError, BadMedia):
             return found.thumbnail
         return data if version_of(data) == found.version else found.thumbnail
+            read=texts.count_read(self._store),
 
     def _check_encoder(self) -> None:
         """Compare the collection's fingerprint with the model asked for. Reads files, loads no model."""
@@ -457,6 +489,36 @@ class Collection:
             return self._new_encoder()
         manifest = self._store.manifest
         if self._given is None or self._given == "auto":
+    def _read(self, among: Among | None, *, retry: bool, progress: Callable[[Progress], None] | None) -> OcrReport:
+        return read_texts(
+            self._store,
+            self._reader or RapidReader,
+            picture=self._largest,
+            among=among,
+            threads=self.settings.threads,
+            retry=retry,
+            progress=progress,
+        )
+
+    def _check_reader(self) -> None:
+        if self._reader is None:
+            check_ocr()
+
+    def _largest(self, row: Unread) -> bytes:
+        """The largest picture there is of these bytes: the original, else the preview. Raises BadMedia."""
+        stored = self._store.picture(row.version)
+        if stored is not None and version_of(stored) == row.version:
+            return stored
+        try:
+            data = FileBytes(path_of(row.uri))()
+            if version_of(data) == row.version:
+                return data
+        except (ValueError, OSError, BadMedia):
+            pass
+        if stored is None:
+            raise BadMedia(SkipReason.MISSING, "no picture is stored, and its file is gone or has changed")
+        return stored
+
             return self._own_encoder(manifest)
         encoder = self._new_encoder()
         self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)

@@ -28,6 +28,7 @@ _HAS = {
     "camera": "coalesce(camera, '') <> ''",
     "place": "latitude IS NOT NULL",
     "date": "captured_at IS NOT NULL",
+    "text": "coalesce(ocr, '') <> ''",
 }
 
 

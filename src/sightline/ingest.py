@@ -18,8 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline import index
 from sightline.errors import CollectionError
@@ -31,6 +33,7 @@ from sightline.schema import (
     Item,
     Manifest,
     Modality,
+    OcrReport,
     Progress,
     Skipped,
     SkipReason,
@@ -51,6 +54,10 @@ TRANSIENT = frozenset({SkipReason.UNREADABLE, SkipReason.MISSING, SkipReason.FET
 
 RENAMED_FROM = "renamed_from"
 """Key in `meta` of a row that moved: its captions were found under the old name, so their absence now means nothing."""
+
+
+Among: TypeAlias = Callable[[Sequence[str]], NDArray[np.bool_]]
+"""Which of some ids are meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,11 @@ def ingest(
     batch_size: int = 16,
     options: Options | None = None,
     progress: Callable[[Progress], None] | None = None,
+    read: Callable[[Among], OcrReport] | None = None,
 ) -> IngestReport:
     """Bring a collection up to date with `sources`; the report says what that took.
 
+    `read` is called at the end, to read the text in those pictures that the listing saw.
     Raises SourceError when a source is missing or empty, CollectionError when pruning is refused, CollectionLocked when
     another writer does not let go. What was committed before an error stays.
     """
@@ -90,7 +99,7 @@ def ingest(
         raise
     run.commit()
     run.settle()
-    return run.report()
+    return run.report(read(run.saw) if read and store.exists else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +351,11 @@ class _Run:
         if self.progress:
             self.progress(Progress(len(self._seen), self.committed, self._total("encoded"), len(self.skips)))
 
+    def saw(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of these ids this listing has seen."""
+        shorts = np.fromiter(map(_short, ids), np.uint64, len(ids))
+        return np.isin(shorts, np.frombuffer(self._seen, np.uint64))
+
     # -- the end ------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
@@ -383,7 +397,7 @@ class _Run:
             self.removed = sum(self.store.remove(missing[i : i + CHUNK]) for i in range(0, len(missing), CHUNK))
             self.missing -= self.removed
 
-    def report(self) -> IngestReport:
+    def report(self, ocr: OcrReport | None) -> IngestReport:
         return IngestReport(
             address=str(self.store.address),
             model=self.manifest.encoder,
@@ -398,6 +412,7 @@ class _Run:
             seconds=time.monotonic() - self.started,
             rows=len(self.store) if self.store.exists else 0,
             notices=tuple(self.store.notices),
+            ocr=ocr,
         )
 
     def _count(self, what: str, by: int = 1) -> None:

@@ -7,7 +7,7 @@
     picture  = ./a.jpg  ../a.jpg  /a/b.jpg  ~/a.jpg  file:a.jpg  file:"a - b.jpg"
     filter   = ("after:" | "before:" | "on:" | "added:" | "added-after:" | "added-before:") DATE
              | "type:" MODALITY | "in:" FOLDER | "camera:" NAME | "text:" PHRASE
-             | "has:" ("caption" | "camera" | "place" | "date") | near:"LATITUDE,LONGITUDE,KMkm"
+             | "has:" ("caption" | "camera" | "place" | "date" | "text") | near:"LATITUDE,LONGITUDE,KMkm"
     DATE     = 2024 | 2024-06 | 2024-06-03 | 2024-06-03T18:30 | yesterday | last-summer | "3 June 2024" | …  (`dates`)
 
 Values with spaces stand in double quotes. Plain phrases of time in unquoted words ("a few days ago") become filters
@@ -36,7 +36,7 @@ MOST_CHARACTERS = 10_000
 MOST_TERMS = 100
 MOST_BYTES = 512 * 2**20
 MOST_WEIGHT = 100
-HAS = ("caption", "camera", "place", "date")
+HAS = ("caption", "camera", "place", "date", "text")
 _PATHS = ("./", "../", "/", "~/", "file:")
 _DATED = {"after": "after", "before": "before", "on": "", "added": "added-", "added-after": "", "added-before": ""}
 _KEYS = (*_DATED, "type", "in", "camera", "has", "text", "near")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
 
-    from sightline.schema import Filter, Hit, Hits, IngestReport, Progress, Query, Term
+    from sightline.dups import Duplicates
+    from sightline.schema import Filter, Hit, Hits, IngestReport, OcrReport, Progress, Query, Term
 
 POINTER_BEFORE, POINTER_AFTER = 60, 30  # characters of a query shown around a fault
 BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell sees of any tool that `| head` has cut off
@@ -311,7 +312,10 @@ def report(done: IngestReport, *, dry_run: bool = False) -> None:
     if not on_terminal():
         counts = {name: getattr(done, name) for name in _COUNTS}
         pairs = {"address": done.address, "model": done.model, **counts, "skipped": len(done.skipped)}
-        table({**pairs, "seconds": f"{done.seconds:.3f}", "rows": done.rows})
+        pairs |= {"seconds": f"{done.seconds:.3f}", "rows": done.rows}
+        if done.ocr:
+            pairs |= {"read": done.ocr.read, "with_text": done.ocr.with_text, "not_read": len(done.ocr.failed)}
+        table(pairs)
         return
     from rich.text import Text
 
@@ -371,7 +375,11 @@ class Ticker:
         self._task = bar.add_task("indexing", total=None, shown="") if bar else None
 
     def __call__(self, now: Progress) -> None:
-        self.committed = now.committed
+        if now.reading and self._indexed is None:
+            self._indexed = self.committed
+            if self._bar is not None and self._task is not None:
+                self._bar.reset(self._task, description="reading the text in")
+        self.committed = (self._indexed or 0) + now.committed
         if self._lines:
             counts = {name: getattr(now, name) for name in ("seen", "committed", "encoded", "skipped")}
             sys.stderr.write(f"{json.dumps(counts)}\n")
@@ -395,6 +403,17 @@ def ticker(mode: str, *, count: Callable[[], int | None] | None = None) -> Itera
 
     `count` says how many items there are; it is asked in a thread, and only for a bar.
     """
+    if done.ocr:
+        lines += _read(done.ocr)
+    return lines
+
+
+def _read(ocr: OcrReport) -> list[str]:
+    pace = f", {ocr.read / ocr.seconds:,.1f} pictures/s" if ocr.read and ocr.seconds > 0 else ""
+    lines = [f"read {count(ocr.read, 'picture')}, {ocr.with_text:,} with text · {duration(ocr.seconds)}{pace}"]
+    lines += [f"not read: {tail(one.uri)}: {plain(one.detail or one.reason)}" for one in ocr.failed[:3]]
+    if len(ocr.failed) > 3:
+        lines.append(f"not read: {len(ocr.failed) - 3:,} more; --json lists them")
     if mode != "auto" or not on_terminal(sys.stderr):
         yield Ticker(lines=mode == "json")
         return
@@ -428,6 +447,7 @@ def transfer() -> Iterator[Callable[[str, int, int], None]]:
     """A callable to be told (file, bytes here, bytes in all): a bar on a terminal, else one line when a file begins."""
     if not on_terminal(sys.stderr):
         begun: set[str] = set()
+        self._indexed: int | None = None  # committed when reading began
 
         def tell(file: str, done: int, total: int) -> None:
             if file not in begun:
@@ -435,6 +455,7 @@ def transfer() -> Iterator[Callable[[str, int, int], None]]:
                 note(f"{done / max(total, 1):4.0%}  {file}")
 
         yield tell
+            counts |= {"reading": now.listed} if now.reading else {}
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 

@@ -198,7 +198,10 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The state of a collection. `unindexed` rows are found too, only slower; `measured_recall` None: not measured."""
+    """The state of a collection. `unindexed` rows are found too, only slower; `measured_recall` None: not measured.
+
+    `read`: rows of which the text in the picture was read.
+    """
 
     address: str
     rows: int
@@ -212,6 +215,7 @@ class Info:
     bytes: int
     version: int
 
+    read: int = 0
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "modalities": list(self.modalities)}
 
@@ -316,7 +320,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What `ingest(progress=)` is told after each commit: everything counted here survives a kill."""
+    """What `ingest(progress=)` is told after each commit: everything counted here survives a kill.
+
+    `reading`: the pictures are in, and the text that they show is being read; then `seen` counts those.
+    """
 
     seen: int
     committed: int
@@ -324,10 +331,28 @@ class Progress:
     skipped: int
     listed: int | None = None
 
+    reading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OcrReport:
+    """What reading the text in pictures did. `read` rows were read, `with_text` of them show text."""
+
+    read: int
+    with_text: int
+    failed: tuple[Skipped, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        failed = [{"uri": s.uri, "reason": s.reason.value, "detail": s.detail} for s in self.failed]
+        return {"read": self.read, "with_text": self.with_text, "failed": failed, "seconds": round(self.seconds, 3)}
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ingest did. `seen` = added + updated + unchanged + renamed + len(skipped)."""
+    """What one ingest did. `seen` = added + updated + unchanged + renamed + len(skipped).
+
+    `ocr` is None when the text in the pictures was not asked for.
+    """
 
     address: str
     model: str
@@ -343,6 +368,7 @@ class IngestReport:
     rows: int
     notices: tuple[str, ...] = ()
 
+    ocr: OcrReport | None = None
     def to_json(self) -> dict[str, Any]:
         counts = ("address", "model", "added", "updated", "unchanged", "renamed", "removed", "missing", "encoded")
         return {
@@ -351,6 +377,7 @@ class IngestReport:
             "seconds": round(self.seconds, 3),
             "rows": self.rows,
         }
+            "ocr": self.ocr.to_json() if self.ocr else None,
 
 
 @dataclass(frozen=True, slots=True)
