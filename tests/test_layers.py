@@ -16,16 +16,17 @@ WORDS = {"schema", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr"}
 FLOWS = {"examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
-EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "demo", "__main__"}
+EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "previews", "demo", "__main__"}
 
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
     **dict.fromkeys(("dates", "phrases"), "query"),
-    **dict.fromkeys(("signatures", "decoding"), "media"),
+    **dict.fromkeys(("signatures", "decoding", "looks"), "media"),
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
-    **dict.fromkeys(("judgements", "metrics"), "evaluate"),
-    "fusion": "retrieve",
+    **dict.fromkeys(("judgements", "metrics", "cutoffs"), "evaluate"),
+    **dict.fromkeys(("calibrate", "background", "stems"), "retrieve"),
+    **dict.fromkeys(("dups", "fusion", "groups"), "retrieve"),
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
 }
@@ -39,7 +40,7 @@ ALLOWED = {
     "edges": WORDS | FACADE | EDGES | {"encoders", "sources", "media", "evaluate", "train", "plots"},
 }
 LAZY_EXTRAS = {"torch", "transformers", "ray", "av", "datasets", "onnx", "pandas", "pillow_heif", "safetensors", "peft"}
-LAZY_EXTRAS |= {"rapidocr", "cv2"}
+LAZY_EXTRAS |= {"rapidocr", "cv2", "blessed"}
 LAZY = LAZY_EXTRAS | {
     "huggingface_hub",
     "httpx2",
@@ -52,6 +53,7 @@ LAZY = LAZY_EXTRAS | {
     "matplotlib",
     "filelock",
     "dateparser",
+    "snowballstemmer",
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadVectors, CollectionError
+from sightline.looks import look
 from sightline.schema import Encoded, Item, Modality, Place, vector_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at", "ocr")
-HIT = ("id", "uri", "name", "text", "modality", "captured_at")
+HIT = ("id", "uri", "name", "text", "modality", "captured_at", "version", "camera", "look", "ocr")
 ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail", "camera", "latitude", "longitude", "ocr_boxes")
-LATER = ("camera", "latitude", "longitude")
+LATER = ("camera", "latitude", "longitude", "look")
 """Columns that collections of former versions lack."""
 
 STOP_WORDS = [
@@ -51,7 +52,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One row of one channel. `score` is the cosine (search) or BM25 (search_text); `cosine` only where it is known."""
+    """One row of one channel. `score` is the cosine (search) or BM25 (search_text); `cosine` only where it is known.
+
+    `version`, `camera` and `look` tell near-duplicates; `look` is empty where the collection is older than looks.
+    `ocr` is the text that was read in the picture.
+    """
 
     id: str
     uri: str
@@ -61,6 +66,10 @@ class Found:
     captured_at: datetime | None
     score: float
     cosine: float | None = None
+    version: str = ""
+    camera: str = ""
+    look: bytes = field(default=b"", repr=False)
+    ocr: str = ""
 
 
 def table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Schema) -> pa.Table:
@@ -89,6 +98,7 @@ def table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Sche
         "camera": [r.camera for r in rows],
         "latitude": [r.place.latitude if r.place else None for r in rows],
         "longitude": [r.place.longitude if r.place else None for r in rows],
+        "look": [look(r.thumbnail) or None for r in rows],
         "ocr": [r.ocr for r in rows],
         "ocr_boxes": [r.ocr_boxes for r in rows],
     }
@@ -189,6 +199,10 @@ def found_of(row: dict[str, Any], *, score: float, cosine: float | None = None) 
         captured_at=row["captured_at"],
         score=float(score),
         cosine=cosine,
+        version=row["version"] or "",
+        camera=row.get("camera") or "",
+        look=row.get("look") or b"",
+        ocr=row.get("ocr") or "",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -214,8 +215,8 @@ class Info:
     measured_recall: float | None
     bytes: int
     version: int
-
     read: int = 0
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "modalities": list(self.modalities)}
 
@@ -330,7 +331,6 @@ class Progress:
     encoded: int
     skipped: int
     listed: int | None = None
-
     reading: bool = False
 
 
@@ -346,6 +346,7 @@ class OcrReport:
     def to_json(self) -> dict[str, Any]:
         failed = [{"uri": s.uri, "reason": s.reason.value, "detail": s.detail} for s in self.failed]
         return {"read": self.read, "with_text": self.with_text, "failed": failed, "seconds": round(self.seconds, 3)}
+
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
@@ -367,8 +368,8 @@ class IngestReport:
     seconds: float
     rows: int
     notices: tuple[str, ...] = ()
-
     ocr: OcrReport | None = None
+
     def to_json(self) -> dict[str, Any]:
         counts = ("address", "model", "added", "updated", "unchanged", "renamed", "removed", "missing", "encoded")
         return {
@@ -376,8 +377,8 @@ class IngestReport:
             "skipped": [{"uri": s.uri, "reason": s.reason.value, "detail": s.detail} for s in self.skipped],
             "seconds": round(self.seconds, 3),
             "rows": self.rows,
-        }
             "ocr": self.ocr.to_json() if self.ocr else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,10 +460,28 @@ class Query:
         """The words that are looked for."""
         return " ".join(term.text for term in self.terms if term.text and not term.excluded)
 
+    def caption_of(self, text: str) -> str:
+        """The line of `text` that has the most different words of the query; the first one of equals.
+
+        Case and an s at the end of a word make no difference; small words do not count.
+        """
+        asked = [self.text, *(str(one.value) for one in self.filters if one.kind == "text" and not one.excluded)]
+        wanted = _words(" ".join(asked))
+        captions = [line for line in text.split("\n") if line.strip()]
+        return max(captions, key=lambda line: len(wanted & _words(line)), default="")
+
     def to_json(self) -> dict[str, Any]:
         filters = [one.to_json() for one in self.filters]
         filters += [{"where": self.where}] if self.where else []
         return {"terms": [term.to_json() for term in self.terms], "filters": filters, "text": self.text}
+
+
+_SMALL_WORD = re.compile("[a-z0-9]{1,2}|and|are|but|for|from|into|that|the|their|there|these|they|this|was|with")
+
+
+def _words(text: str) -> set[str]:
+    found = re.findall(r"\w+", text.casefold())
+    return {word.removesuffix("s") for word in found if not _SMALL_WORD.fullmatch(word)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,6 +513,8 @@ def _as_rgb(data: bytes) -> Image:
 class Hit:
     """One found item. `score` is the cosine to the query in [-1, 1], also when full text found it.
 
+    `alike` are the ids of near-duplicates that were folded into it, the better ones first, and `group` names them with
+    it; None and empty where it stands alone or nothing was folded.
     `load` and `decode` are bound by the collection: the picture's bytes, and bytes to an upright RGB image.
     """
 
@@ -509,6 +530,7 @@ class Hit:
     why: Mapping[str, Channel] = field(default_factory=dict)
     relevance: float | None = None
     group: str | None = None
+    alike: tuple[str, ...] = ()
     decode: Callable[[bytes], Image] = field(default=_as_rgb, repr=False, compare=False)
 
     @cached_property
@@ -528,22 +550,28 @@ class Hit:
             "uri": self.uri,
             "name": self.name,
             "score": round(self.score, 6),
-            "relevance": self.relevance,
+            "relevance": None if self.relevance is None else round(self.relevance, 4),
             "text": self.text,
             "modality": self.modality.value,
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
             "group": self.group,
+            "alike": list(self.alike),
             "why": {name: channel.to_json() for name, channel in self.why.items()},
         }
 
 
 @dataclass(frozen=True)
 class Hits(Sequence[Hit]):
-    """The answer to a query, best first. A sequence of `Hit`."""
+    """The answer to a query, best first. A sequence of `Hit`.
+
+    `cutoff` is the least relevance that was asked for; None: nothing was cut. `near_misses` are those of the first k
+    that had less.
+    """
 
     query: Query
     hits: tuple[Hit, ...]
     cutoff: float | None = None
+    near_misses: int = 0
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -563,6 +591,7 @@ class Hits(Sequence[Hit]):
             "query": self.query.raw,
             "understood": self.query.to_json(),
             "cutoff": self.cutoff,
+            "near_misses": self.near_misses,
             "hits": [hit.to_json() for hit in self.hits],
         }
 
@@ -634,6 +663,7 @@ def arrow_schema(manifest: Manifest) -> pa.Schema:
             pa.field("camera", pa.string()),
             pa.field("latitude", pa.float64()),
             pa.field("longitude", pa.float64()),
+            pa.field("look", pa.binary()),
         ],
         metadata={METADATA_KEY: manifest.dumps()},
     )

@@ -55,6 +55,7 @@ from sightline.schema import (
     Skipped,
     SkipReason,
     StoredItem,
+    Vectors,
     arrow_schema,
     version_of,
 )
@@ -161,7 +162,7 @@ class Store:
         """Whole rows without their pictures, by id, to be written again under another item."""
         if not ids:
             return {}
-        columns = [*self._had(ITEM), "vector"]
+        columns = [*self.had(ITEM), "vector"]
         table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
         vectors = matrix(table["vector"], self.manifest.dim)
         return {
@@ -188,7 +189,7 @@ class Store:
         from lancedb.expr import col, lit
 
         where = (col("id") == lit(ident)).or_(col("uri") == lit(ident))
-        columns = self._had(ITEM)
+        columns = self.had(ITEM)
         rows = self._read_rows(lambda t: t.search().where(where).select(columns).limit(1).to_arrow()).to_pylist()
         if not rows:
             return None
@@ -212,7 +213,8 @@ class Store:
         """At most `n` different rows at random."""
         rows = len(self)
         offsets = rng.choice(rows, size=min(n, rows), replace=False) if rows else np.empty(0, int)
-        table = self._read_rows(lambda t: t.take_offsets([int(o) for o in offsets]).select(list(HIT)).to_arrow())
+        columns = self.had(HIT)
+        table = self._read_rows(lambda t: t.take_offsets([int(o) for o in offsets]).select(columns).to_arrow())
         return [found_of(row, score=0.0) for row in table.to_pylist()]
 
     def ids(self, *, under: str = "", batch: int = 4096) -> Iterator[list[tuple[str, str]]]:
@@ -226,6 +228,11 @@ class Store:
         self.manifest  # noqa: B018  # missing and foreign tables are told apart before they are read
         for chunk in self.rows.stream(reader):
             yield list(zip(chunk["id"].to_pylist(), chunk["uri"].to_pylist(), strict=True))
+
+    def had(self, columns: Sequence[str]) -> list[str]:
+        """Those of `columns` that the table has: a collection of a former version lacks some."""
+        there = self._read_rows(lambda t: t.schema.names)
+        return [name for name in columns if name not in LATER or name in there]
 
     def digest(self, ident: str) -> str | None:
         """The digest of an id's vector, of the day when it was written."""
@@ -255,7 +262,7 @@ class Store:
             built = table.search(checked, vector_column_name="vector").distance_type("cosine")
             return built.bypass_vector_index() if exact else built
 
-        table = self._filtered(query, where, filters, [*HIT, "_distance"], k)
+        table = self._filtered(query, where, filters, [*self.had(HIT), "_distance"], k)
         rows = [(row, 1.0 - row["_distance"]) for row in table.to_pylist()]
         return [found_of(row, score=cosine, cosine=cosine) for row, cosine in rows]
 
@@ -271,32 +278,38 @@ class Store:
     ) -> list[Found]:
         """The `k` rows whose captions match `words` best (BM25), best first; `cosine` to `vector` where it is given.
 
-        `column` `ocr`: the text that was read in the pictures, instead; nothing where none was read.
+        `column` `ocr`: the text that was read in the pictures, instead; nothing where none was read. `name`: the words
+        of its file and folders.
         """
         if not any(c.isalnum() for c in words):
             return []
         from lancedb.query import MatchQuery
 
-        columns = [*HIT, "_score", *(["vector"] if vector is not None else [])]
+        shown = [*self.had(HIT), "_score"]
+        columns = [*shown, *(["vector"] if vector is not None else [])]
         matches = MatchQuery(words, column)
         table = self._filtered(lambda t: t.search(matches, query_type="fts"), where, filters, columns, k)
         cosines = matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
-        rows = table.select([*HIT, "_score"]).to_pylist()
+        rows = table.select(shown).to_pylist()
         return [
             found_of(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
             for row, cosine in zip(rows, cosines, strict=True)
         ]
+
+    def full_text(self) -> frozenset[str]:
+        """The columns that have a full-text index."""
+        return frozenset(index.columns[0] for index in self._read_rows(lambda t: t.list_indices()))
 
     def newest(self, k: int, *, where: str | None = None, filters: Sequence[Filter] = ()) -> list[Found]:
         """At most `k` rows that pass, those taken last first, those without a date at the end. Looks at every row."""
         dated = self._filtered(lambda t: t.search(), where, filters, ["id", "captured_at"], None)
         rows = sorted(dated.to_pylist(), key=lambda row: row["id"])
         rows.sort(key=lambda row: row["captured_at"].timestamp() if row["captured_at"] else -np.inf, reverse=True)
-        ids = [row["id"] for row in rows[:k]]
-        table = (
-            self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(list(HIT)).to_arrow()) if ids else None
-        )
-        found = {row["id"]: found_of(row, score=0.0) for row in table.to_pylist()} if table is not None else {}
+        ids, columns = [row["id"] for row in rows[:k]], self.had(HIT)
+        if not ids:
+            return []
+        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
+        found = {row["id"]: found_of(row, score=0.0) for row in table.to_pylist()}
         return [found[ident] for ident in ids if ident in found]
 
     def vector(self, ident: str) -> NDArray[np.float32] | None:
@@ -306,6 +319,18 @@ class Store:
         where = col("id") == lit(ident)
         table = self._read_rows(lambda t: t.search().where(where).select(["vector"]).limit(1).to_arrow())
         return matrix(table["vector"], self.manifest.dim)[0] if len(table) else None
+
+    def vectors(self, ids: Sequence[str]) -> Vectors:
+        """The vectors (n, dim) of these ids, in their order; NaN for one that is not there."""
+        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(["id", "vector"]).to_arrow())
+        stored = dict(zip(table["id"].to_pylist(), matrix(table["vector"], self.manifest.dim), strict=True))
+        missing = np.full(self.manifest.dim, np.nan, np.float32)
+        return np.stack([stored.get(ident, missing) for ident in ids])
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The small pictures of these ids, by id."""
+        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(["id", "thumbnail"]).to_arrow())
+        return {row["id"]: row["thumbnail"] or b"" for row in table.to_pylist()}
 
     def picture(self, version: str) -> bytes | None:
         """The stored picture with this content hash, or None."""
@@ -473,14 +498,9 @@ class Store:
         rows = self._read_rows(lambda t: t.search().where(where).select(list(KNOWN)).to_arrow()).to_pylist()
         return [known_of(row) for row in rows]
 
-    def _had(self, columns: Sequence[str]) -> list[str]:
-        """Those of `columns` that the table has: a collection of a former version lacks some."""
-        there = self._read_rows(lambda t: t.schema.names)
-        return [name for name in columns if name not in LATER or name in there]
-
     def _check_had(self, filters: Sequence[Filter]) -> None:
         needed = columns_of(filters)
-        if needed and len(self._had(sorted(needed))) < len(needed):
+        if needed and len(self.had(sorted(needed))) < len(needed):
             raise QueryError(
                 f"'{self.address}' was made before cameras and places were kept, so it cannot be filtered by them",
                 hint=f"index the pictures into a new collection: sightline index FOLDER -c {self.address.folder}#new",
