@@ -26,7 +26,7 @@ NOUNS_OF = {
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
     **dict.fromkeys(("judgements", "metrics", "cutoffs"), "evaluate"),
     **dict.fromkeys(("calibrate", "background", "stems"), "retrieve"),
-    **dict.fromkeys(("dups", "fusion", "groups"), "retrieve"),
+    **dict.fromkeys(("dups", "fusion", "groups", "strength"), "retrieve"),
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
 }

@@ -111,7 +111,7 @@ def test_a_hostile_caption_is_text_in_the_table(capsys: pytest.CaptureFixture[st
     ],
 )
 def test_only_plain_file_addresses_become_links(uri: str, linked: bool) -> None:
-    assert bool(render._link(uri)) is linked
+    assert bool(render.link(uri)) is linked
 
 
 @pytest.mark.usefixtures("terminal")

@@ -239,6 +239,9 @@ class _Stopped(SightlineError):
         "sightline search sunset in:holiday after:2024-06 camera:canon",
         "sightline search id:A + id:B - id:C            more like two items, less like a third",
         "sightline search ./dog.jpg -k 3 --save dogs.png",
+        "sightline search a dog in the snow --show      the pictures, drawn in the terminal",
+        "sightline search sunset --print0 | xargs -0 cp -t sunsets/",
+        "sightline search an elephant --min-relevance 0     also what hardly fits",
         "sightline search red car --where \"name LIKE '%2024%'\" --why",
         "sightline search sunset --json | jq -r '.hits[].uri'",
     )
@@ -253,11 +256,25 @@ def search(
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare every vector; ask no index.")] = False,
     literal: Annotated[bool, typer.Option("--literal", help="Take QUERY as plain words, whatever is in it.")] = False,
+    min_relevance: Annotated[
+        float,
+        typer.Option(
+            metavar="P", min=0, max=1, help="Show what is relevant with this probability; 0: all.", show_default=True
+        ),
+    ] = 0.5,
     sort: Annotated[
         Literal["score", "date"], typer.Option(help="Order of the hits; date: those taken last come first.")
     ] = "score",
+    no_group: Annotated[
+        bool, typer.Option("--no-group", help="Show near-duplicates one by one, not folded into the best of them.")
+    ] = False,
+    diverse: Annotated[bool, typer.Option("--diverse", help="Prefer hits that are unlike those before them.")] = False,
     why: Annotated[bool, typer.Option("--why", help="Show each channel's rank and score.")] = False,
+    show_: Annotated[bool, typer.Option("--show", help="Draw the pictures in the terminal.")] = False,
     save: SaveFlag = None,
+    print0: Annotated[
+        bool, typer.Option("--print0", help="Write paths and uris alone, each ended by NUL, for xargs -0.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Find pictures by words or by another picture, best first.
@@ -268,19 +285,38 @@ def search(
     """
     if not 1 <= k <= 1000:
         raise UsageError(f"k is {k}; a number from 1 to 1000 was expected", hint="for example: -k 10")
+    if print0 and (as_json or why or show_):
+        other = "--json" if as_json else "--why" if why else "--show"
+        raise UsageError(f"--print0 writes names alone and cannot go with {other}", hint="leave one of the two out")
     check_figure(save)
     target = open_collection(collection, model=model)
-    found = target.search(" ".join(query), k, where=where, exact=exact, literal=literal, sort=sort)
+    found = target.search(
+        " ".join(query),
+        k,
+        where=where,
+        exact=exact,
+        literal=literal,
+        sort=sort,
+        group=not no_group,
+        diverse=diverse,
+        min_relevance=min_relevance,
+    )
     if not as_json and (understood := render.understood(found.query)):
         render.note(understood)
+    if not as_json and (folded := sum(len(hit.alike) for hit in found)):
+        render.note(f"{render.count(folded, 'near-duplicate')} folded; --no-group shows them one by one")
     if save and found:
         _save_hits(target, found, save)
     if as_json:
         render.out(render.dump(found.to_json()))
-    elif found:
+    if print0:
+        render.uris(found)
+    elif show_ and found:
+        _show_hits(target, found, why=why, as_json=as_json)
+    elif found and not as_json:
         render.hits(found, why=why)
     if not found:
-        render.note(f"nothing found in {target.address}")
+        render.note(render.nothing(found, target.address))
         raise typer.Exit(NOTHING_FOUND)
 
 
@@ -316,7 +352,7 @@ def show(
         fields = ("id", "uri", "name", "text")
         render.out(render.dump({"samples": [{name: getattr(item, name) for name in fields} for item in picked]}))
     else:
-        render.pictures((item.uri, item.name, item.text) for item in picked)
+        _show_samples(picked)
     if not picked:
         render.note("nothing found")
         raise typer.Exit(NOTHING_FOUND)
@@ -327,6 +363,7 @@ app.command(epilog=teach.TRAIN)(teach.train)
 app.command(epilog=care.INFO)(care.info)
 app.add_typer(care.models, name="models")
 app.command(epilog=care.REMOVE)(care.remove)
+app.command(epilog=upkeep.DUPS)(upkeep.dups)
 app.command(epilog=upkeep.VERIFY)(upkeep.verify)
 app.command(epilog=upkeep.OPTIMIZE)(upkeep.optimize)
 app.command(epilog=upkeep.HISTORY)(upkeep.history)
@@ -355,7 +392,22 @@ def _announce(target: Collection, specs: Sequence[str]) -> None:
         open_source(spec)
     if target.encoder and target.model_notice:
         render.note(target.model_notice)
-app.command(epilog=upkeep.DUPS)(upkeep.dups)
+
+
+def _show_hits(target: Collection, found: Hits, *, why: bool, as_json: bool) -> None:
+    """Draws the hits where that can be done; else they are written as without --show, and a line on stderr says why."""
+    from sightline import previews
+
+    if as_json:
+        render.note("--show draws nothing: the hits were written as JSON")
+        return
+    screen = previews.screen(target.settings.previews)
+    if screen.why:
+        render.note(f"--show: {screen.why}")
+    if screen.form:
+        previews.hits(found, screen, target.thumbnail, why=why)
+    else:
+        render.hits(found, why=why)
 
 
 def _save_hits(target: Collection, found: Hits, path: str) -> None:
@@ -364,6 +416,18 @@ def _save_hits(target: Collection, found: Hits, path: str) -> None:
     asked = [term.item for term in found.query.terms if term.item]
     picture = target.picture(asked[0]) if asked else None
     render.note(f"figure written to {plots.results(found, path, picture=picture)}")
+
+
+def _show_samples(picked: Sequence[Hit]) -> None:
+    """The pictures themselves on a terminal that can draw; what was not asked for is not missed aloud."""
+    from sightline import previews
+    from sightline.config import settings
+
+    screen = previews.screen(settings().previews) if picked and render.on_terminal() else None
+    if screen and screen.form:
+        previews.samples(picked, screen)
+    else:
+        render.pictures((item.uri, item.name, item.text) for item in picked)
 
 
 def _samples_of(spec: str, n: int, seed: int | None) -> list[Hit]:

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=_cache_home, description="fetched models and compiled graphs")
     offline: bool = Field(default=False, description="forbid every access to the network")
     allow_private_urls: bool = Field(default=False, description="let urls: reach servers on private addresses")
+    previews: Literal["auto", "kitty", "iterm2", "sixel", "blocks", "none"] = Field(
+        default="auto", description="how pictures are drawn in the terminal; auto asks the terminal"
+    )
     history_days: float = Field(default=7.0, ge=0, description="how long former versions can be restored, in days")
     lock_seconds: float = Field(default=120.0, gt=0, description="how long a writer waits for another writer")
 

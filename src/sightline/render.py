@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sightline.schema import Filter, Hit, Hits, IngestReport, OcrReport, Progress, Query, Term
 
 POINTER_BEFORE, POINTER_AFTER = 60, 30  # characters of a query shown around a fault
+CAPTION = 240  # characters of a caption in a list; more are in --json and in a pipe
 BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell sees of any tool that `| head` has cut off
 
 # C0 but tab and newline, DEL, C1, marks that reorder text, line separators, lone surrogates.
@@ -76,9 +78,15 @@ def _code(char: str) -> str:
 
 def out(text: str) -> None:
     """Writes result lines to stdout. A reader that has gone away (`| head`) ends the program silently."""
-    try:
+    with _silent_when_cut_off():
         sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
         sys.stdout.flush()
+
+
+@contextmanager
+def _silent_when_cut_off() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has a place to go
         raise typer.Exit(BROKEN_PIPE) from None
@@ -159,18 +167,23 @@ def on_terminal(stream: TextIO | None = None) -> bool:
 
 def show(*renderables: RenderableType) -> None:
     """Renders on stdout with rich, through `out`, so that it is written at once and a broken pipe stays silent."""
-    console = _console(sys.stdout)
-    with console.capture() as captured:
+    out(rendered(*renderables))
+
+
+def rendered(*renderables: RenderableType) -> str:
+    """What stdout's terminal is sent for these."""
+    screen = console()
+    with screen.capture() as captured:
         for renderable in renderables:
-            console.print(renderable)
-    out(captured.get())
+            screen.print(renderable)
+    return captured.get()
 
 
-def _console(stream: TextIO) -> Console:
+def console(stream: TextIO | None = None) -> Console:
     from rich.console import Console
 
     # Nothing in our texts is markup, emoji code or worth a guess at its colour.
-    return Console(file=stream, markup=False, emoji=False, highlight=False)
+    return Console(file=stream or sys.stdout, markup=False, emoji=False, highlight=False)
 
 
 # ---- search and show ------------------------------------------------------------------------------------------
@@ -188,6 +201,30 @@ def hits(found: Hits, *, why: bool = False) -> None:
             fields.append(field(" ".join(f"{name}={seen}" for name, seen in _why(hit).items())))
         lines.append("\t".join(fields) + "\n")
     out("".join(lines))
+
+
+def nothing(found: Hits, address: str) -> str:
+    """Why there is nothing to show, in one line: nothing is there, or nothing of it fits."""
+    if not found.near_misses:
+        return f"nothing found in {address}"
+    misses = f"{found.near_misses} near miss{'es' if found.near_misses > 1 else ''}"
+    return f"nothing found that fits in {address}; --min-relevance 0 shows {misses}"
+
+
+def uris(found: Hits) -> None:
+    """The uri of each hit, of a file its path in the very bytes that the system has for it; each is ended by NUL."""
+    with _silent_when_cut_off():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(b"".join(_named(hit.uri) + b"\0" for hit in found))
+        sys.stdout.buffer.flush()
+
+
+def _named(uri: str) -> bytes:
+    from sightline.sources import path_of
+
+    if uri.startswith("file:///") and b"\0" not in (path := os.fsencode(path_of(uri))):
+        return path
+    return uri.replace("\0", "%00").encode("utf-8", "surrogateescape")
 
 
 def understood(query: Query) -> str:
@@ -255,32 +292,54 @@ def _hits_table(found: Hits, why: bool) -> RenderableType:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("#", justify="right", style="dim", no_wrap=True)
-    table.add_column("score", justify="right", style="bold", no_wrap=True)
+    judged = any(hit.relevance is not None for hit in found)
+    if judged:
+        table.add_column("fits", justify="right", style="bold", no_wrap=True)
+    table.add_column("score", justify="right", style="dim" if judged else "bold", no_wrap=True)
     channels = sorted({name for hit in found for name in hit.why}, reverse=True) if why else []
     for name in channels:
         table.add_column(plain(name), justify="right", style="cyan", no_wrap=True)
-    table.add_column("caption", ratio=3, overflow="fold")
+    captions = [shorten(found.query.caption_of(hit.text)) for hit in found]
+    if any(captions):
+        table.add_column("caption", ratio=3, overflow="fold")
     table.add_column("picture", ratio=2, overflow="fold", style="dim")
-    for hit in found:
+    for hit, caption in zip(found, captions, strict=True):
         table.add_row(
             str(hit.rank),
+            *([fits(hit)] if judged else []),
             f"{hit.score:.3f}",
-            *(_seen(hit, name) for name in channels),
-            Text(plain(hit.caption)),
-            Text(plain(hit.name), style=_link(hit.uri)),
+            *(seen(hit, name) for name in channels),
+            *([Text(caption)] if any(captions) else []),
+            Text.assemble((plain(hit.name), link(hit.uri)), (alike(hit), "not dim bold")),
         )
     return table
+
+
+def fits(hit: Hit) -> str:
+    """How likely a hit is to be relevant, in percent; – where that cannot be said."""
+    return "–" if hit.relevance is None else f"{100 * hit.relevance:.0f} %"
+
+
+def alike(hit: Hit) -> str:
+    """How many near-duplicates were folded into a hit, to stand behind its name; empty for none."""
+    return f"  +{len(hit.alike)} alike" if hit.alike else ""
+
+
+def shorten(caption: str) -> str:
+    """A caption in one line, safe, at most `CAPTION` characters: some are the text of a whole page."""
+    return textwrap.shorten(plain(caption), CAPTION, placeholder=" …")
 
 
 def _why(hit: Hit) -> dict[str, str]:
     return {name: f"{channel.rank}:{channel.score:.4f}" for name, channel in hit.why.items()}
 
 
-def _seen(hit: Hit, channel: str) -> str:
+def seen(hit: Hit, channel: str) -> str:
+    """Rank and score in one channel; – when it did not see the hit."""
     return f"#{hit.why[channel].rank} {hit.why[channel].score:.3f}" if channel in hit.why else "–"
 
 
-def _link(uri: str) -> str:
+def link(uri: str) -> str:
     """A style that makes terminals open the file; only for uris that are nothing but a plain file address."""
     return f"link {uri}" if re.fullmatch(r"file:///[A-Za-z0-9%/._~+-]*", uri) else ""
 
@@ -295,11 +354,30 @@ def pictures(items: Iterable[tuple[str, str, str]]) -> None:
 
     blocks: list[RenderableType] = []
     for uri, name, text in items:
-        blocks.append(Text(plain(name), style=f"bold {_link(uri)}".strip()))
+        blocks.append(Text(plain(name), style=f"bold {link(uri)}".strip()))
         captions = [plain(line) for line in text.split("\n") if line.strip()] or ["(no caption)"]
         blocks += [Padding(Text(line), (0, 0, 0, 2)) for line in captions]
         blocks.append(Text())
     show(*blocks[:-1])
+
+
+def duplicates(found: Duplicates) -> None:
+    """Each group with the picture to keep first; in a pipe `group uri verdict width height bytes id`."""
+    lines = [
+        (number, group, one, group.verdict(one))
+        for number, group in enumerate(found.groups, start=1)
+        for one in group.members
+    ]
+    if not on_terminal():
+        rows((), [(n, one.uri, said, one.width, one.height, one.size, one.id) for n, _, one, said in lines])
+        return
+    header = ("", "picture", "pixels", "size", "taken", "group")
+    body = []
+    for number, group, one, said in lines:
+        size = "" if one.size is None else megabytes(one.size)
+        taken = _moment(one.captured_at) if one.captured_at else ""
+        body.append((said, one.name, f"{one.width} x {one.height}", size, taken, number if one is group.keep else ""))
+    rows(header, body, strong=1)
 
 
 # ---- index ----------------------------------------------------------------------------------------------------
@@ -338,6 +416,17 @@ def sentences(done: IngestReport, *, dry_run: bool = False) -> list[str]:
         lines.append(f"skipped {len(uris):,} {reason}: {names}{more}")
     if done.missing:
         lines.append(f"{count(done.missing, 'picture')} no longer in the source; --prune removes them")
+    if done.ocr:
+        lines += _read(done.ocr)
+    return lines
+
+
+def _read(ocr: OcrReport) -> list[str]:
+    pace = f", {ocr.read / ocr.seconds:,.1f} pictures/s" if ocr.read and ocr.seconds > 0 else ""
+    lines = [f"read {count(ocr.read, 'picture')}, {ocr.with_text:,} with text · {duration(ocr.seconds)}{pace}"]
+    lines += [f"not read: {tail(one.uri)}: {plain(one.detail or one.reason)}" for one in ocr.failed[:3]]
+    if len(ocr.failed) > 3:
+        lines.append(f"not read: {len(ocr.failed) - 3:,} more; --json lists them")
     return lines
 
 
@@ -371,6 +460,7 @@ class Ticker:
     def __init__(self, bar: Bar | None = None, *, lines: bool = False) -> None:
         self.committed = 0
         self.total: int | None = None
+        self._indexed: int | None = None  # committed when reading began
         self._bar, self._lines = bar, lines
         self._task = bar.add_task("indexing", total=None, shown="") if bar else None
 
@@ -382,6 +472,7 @@ class Ticker:
         self.committed = (self._indexed or 0) + now.committed
         if self._lines:
             counts = {name: getattr(now, name) for name in ("seen", "committed", "encoded", "skipped")}
+            counts |= {"reading": now.listed} if now.reading else {}
             sys.stderr.write(f"{json.dumps(counts)}\n")
             sys.stderr.flush()
         if self._bar is not None and self._task is not None:
@@ -403,17 +494,6 @@ def ticker(mode: str, *, count: Callable[[], int | None] | None = None) -> Itera
 
     `count` says how many items there are; it is asked in a thread, and only for a bar.
     """
-    if done.ocr:
-        lines += _read(done.ocr)
-    return lines
-
-
-def _read(ocr: OcrReport) -> list[str]:
-    pace = f", {ocr.read / ocr.seconds:,.1f} pictures/s" if ocr.read and ocr.seconds > 0 else ""
-    lines = [f"read {count(ocr.read, 'picture')}, {ocr.with_text:,} with text · {duration(ocr.seconds)}{pace}"]
-    lines += [f"not read: {tail(one.uri)}: {plain(one.detail or one.reason)}" for one in ocr.failed[:3]]
-    if len(ocr.failed) > 3:
-        lines.append(f"not read: {len(ocr.failed) - 3:,} more; --json lists them")
     if mode != "auto" or not on_terminal(sys.stderr):
         yield Ticker(lines=mode == "json")
         return
@@ -439,7 +519,7 @@ def _bar() -> Bar:
         Rate(""),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=_console(sys.stderr), transient=True)
+    return Progress(*columns, console=console(sys.stderr), transient=True)
 
 
 @contextmanager
@@ -447,7 +527,6 @@ def transfer() -> Iterator[Callable[[str, int, int], None]]:
     """A callable to be told (file, bytes here, bytes in all): a bar on a terminal, else one line when a file begins."""
     if not on_terminal(sys.stderr):
         begun: set[str] = set()
-        self._indexed: int | None = None  # committed when reading began
 
         def tell(file: str, done: int, total: int) -> None:
             if file not in begun:
@@ -455,7 +534,6 @@ def transfer() -> Iterator[Callable[[str, int, int], None]]:
                 note(f"{done / max(total, 1):4.0%}  {file}")
 
         yield tell
-            counts |= {"reading": now.listed} if now.reading else {}
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -466,7 +544,7 @@ def transfer() -> Iterator[Callable[[str, int, int], None]]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+    with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
         task = bar.add_task("asking the hub", total=None)
         yield lambda file, done, total: bar.update(task, description=plain(file), completed=done, total=total)
 
