@@ -1,154 +1,241 @@
-"""Trains pocket from nothing: `python pocket/recipe.py --data DIR --out FOLDER [--minutes 30]` (two CPU cores).
+"""The road from the data to a model folder, in two courses that can be stopped and go on (`--minutes`).
 
-Three stages, in order:
-1. the teacher reads every text once (teacher.py);
-2. the image tower learns to point where the teacher's vectors, through one learnt linear map, point;
-3. the text tower learns to say what teacher and map say together, so that the teacher can stay at home.
+1. The teacher reads every text once (teacher.py).
+2. The image tower learns to point where the teacher's sentences, through one learnt map, point.
+3. The text tower learns to say what teacher and map say together, so that the teacher can stay at home.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import random
-import shlex
-import sys
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from data import load
-from images import ImageStage
-from measure import measure
-from sentences import TextStage, train_tokenizer
-from teacher import Teacher
-from texts import gather
+from tokenizers import Tokenizer
 
-from sightline.train import Average, Step, export_model_folder, fit, seed_everything
+from pocket.course import Course, Plan
+from pocket.data import DEV, SETS, Pictures, Sources, class_words, load
+from pocket.images import MEAN, STD, ImageStage
+from pocket.scenes import TRUE, UNKNOWN, Scenes
+from pocket.sentences import TextStage, train_tokenizer
+from pocket.teacher import Encode, Teacher
+from pocket.texts import Texts, gather
+from sightline.train import export_model_folder
 
-DIM, CONTEXT, VOCAB, SIZE = 256, 32, 5000, 128
-DATA_SETS = ("flickr8k_train", "streets", "tiny_imagenet_32k", "caltech101_80")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DIM, CONTEXT, VOCAB = 256, 32, 5000
+CURVES = "curves.jsonl"
+LOOKS = 12
+"""How often a course measures what it has learnt."""
+FEWEST = 10
+"""Valid scenes that must answer a question, for it to be asked of them."""
 
 
-def main() -> None:
-    options = _options()
-    seed_everything(options.seed)
+@dataclass(frozen=True, slots=True)
+class Options:
+    sources: Sources
+    out: Path
+    """The model folder to write; the courses lie beside it in `OUT.train`."""
+    cache: Path
+    steps: int = 6000
+    text_steps: int = 5000
+    batch: int = 128
+    rate: float = 2e-3
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.35, 96), (0.75, 128))
+    """Side of the pictures from that share of the course on; the last is the model's."""
+    minutes: float = float("inf")
+    threads: int = 2
+    device: str = "cpu"
+    seed: int = 0
+
+    @property
+    def side(self) -> int:
+        return self.sizes[-1][1]
+
+
+def run(options: Options, command: str, encode: Encode | None = None) -> bool:
+    """Trains, for `minutes` at most; writes the model folder when both courses are at their end and returns True.
+
+    `encode` stands in for the teacher.
+    """
+    begin = time.monotonic()
+    torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    options.checkpoint.mkdir(parents=True, exist_ok=True)
-    sets = {name: load(options.data, options.cache, name, "train") for name in DATA_SETS}
-    texts = gather(*(sets[name] for name in DATA_SETS), seed=options.seed)
-    teacher = Teacher(texts.all(), options.cache)
-    say(f"{len(teacher.texts)} texts, {len(texts.attributes)} attributes")
+    work = options.out.with_name(f"{options.out.name}.train")
+    sets = {name: load(options.sources, options.cache, name, "train") for name in SETS}
+    texts = gather(sets, seed=options.seed)
+    teacher = Teacher(texts.all(), options.cache, encode)
+    say(f"{', '.join(f'{len(pictures):,} of {name}' for name, pictures in sets.items())}; {len(teacher.texts):,} texts")
 
-    images = ImageStage(sets, texts, teacher, dim=DIM, seed=options.seed)
-    training: dict[str, Any] = {
-        "command": "python pocket/recipe.py " + shlex.join(_public(sys.argv[1:])),
-        "seed": options.seed, "data": list(DATA_SETS), "torch": torch.__version__,
+    def left() -> float:
+        return options.minutes * 60 - (time.monotonic() - begin)
+
+    images = ImageStage(sets, texts, teacher, dim=DIM, seed=options.seed, device=options.device)
+    looker = Looker(options, texts, teacher, images.scenes, encode)
+    first = _train_images(images, looker, options, work / "images", left())
+    if first.step < options.steps:
+        say("stopped; the same command goes on")
+        return False
+    images.load_state_dict(first.average.state)
+    images.eval()
+    with torch.no_grad():
+        targets = torch.cat([images.texts(slice(at, at + 4096)) for at in range(0, len(teacher.texts), 4096)])
+    tokenizer = _tokenizer(teacher.texts, work / "tokenizer.json")
+    torch.manual_seed(options.seed)  # the same start, whether or not this process trained the pictures
+    sentences = TextStage(teacher.texts, targets, tokenizer, context=CONTEXT, seed=options.seed)
+    second = _train_texts(sentences, options, work / "texts", left())
+    if second.step < options.text_steps:
+        say("stopped; the same command goes on")
+        return False
+    sentences.tower.load_state_dict(second.average.state)
+    training = {
+        "command": command, "seed": options.seed, "torch": torch.__version__, "device": options.device,
+        "data": {name: len(pictures) for name, pictures in sets.items()}, "texts": len(teacher.texts),
+        "image_steps": first.step, "image_seconds": round(first.seconds), "batch": options.batch,
+        "text_steps": second.step, "text_seconds": round(second.seconds), "text_cosine": round(sentences.cosine, 3),
     }  # fmt: skip
-    if options.start:
-        images.load_state_dict(torch.load(options.start / "images.pt", weights_only=True))
-        training["before"] = json.loads((options.start / "training.json").read_text())
-    if options.minutes > options.text_minutes:
-        training |= train_images(images, options)
-    torch.save(images.state_dict(), options.checkpoint / "images.pt")
-    (options.checkpoint / "training.json").write_text(json.dumps(training))
+    _export(options, images, sentences, tokenizer, training)
+    return True
 
-    tokenizer = train_tokenizer(teacher.texts, VOCAB)
-    sentences = TextStage(teacher, images, tokenizer, dim=DIM, context=CONTEXT, rng=random.Random(options.seed))
-    training |= train_texts(sentences, options)
 
-    card = json.loads((Path(__file__).parent / "card.json").read_text())
+def _tokenizer(texts: list[str], file: Path) -> Tokenizer:
+    """Trained once a run: the trainer breaks ties by chance, and no two vocabularies are the same."""
+    if not file.exists():
+        train_tokenizer(texts, VOCAB).save(str(file))
+    return Tokenizer.from_file(str(file))
+
+
+def _train_images(images: ImageStage, looker: Looker, options: Options, folder: Path, seconds: float) -> Course:
+    def loss(step: int) -> torch.Tensor:
+        share = step / options.steps
+        side = [side for start, side in options.sizes if share >= start][-1]
+        return images.loss(step, options.batch, side)
+
+    course = Course(images, loss, Plan(options.steps, options.rate), folder)
+    looks = {round(options.steps * look / LOOKS) for look in range(1, LOOKS + 1)}
+
+    def after(step: int) -> None:
+        if step % 25 == 0:
+            told = f"{course.seconds:.0f} s  loss {course.last_loss:.2f}  {images.report()}"
+            say(f"image {step} of {options.steps}  {told}")
+        if step in looks:
+            with averaged(images, course.average.state):
+                seen = looker.look(images, [side for start, side in options.sizes if step / options.steps >= start][-1])
+            note(folder / CURVES, {"step": step, "seconds": round(course.seconds), **seen})
+
+    images.train()
+    course.run(after, until=seconds)
+    return course
+
+
+def _train_texts(sentences: TextStage, options: Options, folder: Path, seconds: float) -> Course:
+    if not (folder / "checkpoint.safetensors").exists():
+        say(f"a bag of words alone: cosine {sentences.start_from_words():.3f}")
+    sentences.tower.to(sentences.device)
+    course = Course(sentences.tower, sentences.loss, Plan(options.text_steps, 1.5e-3), folder)
+
+    def after(step: int) -> None:
+        if step % 100 == 0:
+            say(f"text {step} of {options.text_steps}  {course.seconds:.0f} s  cosine {sentences.cosine:.3f}")
+
+    course.run(after, until=seconds)
+    return course
+
+
+def _export(
+    options: Options, images: ImageStage, sentences: TextStage, tokenizer: Tokenizer, training: Mapping[str, Any]
+) -> None:
+    card = json.loads((Path(__file__).parent / "card.json").read_text(encoding="utf-8"))
     config = {
         "embed_dim": DIM,
-        "vision_cfg": {"image_size": SIZE},
+        "vision_cfg": {"image_size": options.side},
         "text_cfg": {"context_length": CONTEXT, "vocab_size": tokenizer.get_vocab_size(), "tokenizer_kwargs": {}},
     }
     preprocess = {
-        "size": [SIZE, SIZE], "mean": list(images.mean), "std": list(images.std),
-        "interpolation": "bicubic", "resize_mode": "squash",
+        "size": [options.side, options.side], "mean": list(MEAN), "std": list(STD), "interpolation": "bicubic",
+        "resize_mode": "squash",
     }  # fmt: skip
-    images.tower.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    tower = images.tower.cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     export_model_folder(
-        options.out, image_tower=images.tower, text_tower=sentences.tower, config=config, preprocess=preprocess,
+        options.out, image_tower=tower, text_tower=sentences.tower.cpu(), config=config, preprocess=preprocess,
         tokenizer_json=tokenizer.to_str(pretty=False), pad_token="[PAD]", half=True,  # noqa: S106
-        model={**card, "training": training},
+        model={**card, "training": dict(training)},
     )  # fmt: skip
-    quality = measure(options.out, options.data, options.cache, threads=options.threads)
-    facts = {**card, "training": training, "quality": quality}
-    (options.out / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
-    say(json.dumps(quality, indent=1))
+    say(f"{options.out} written")
 
 
-def train_images(images: ImageStage, options: argparse.Namespace) -> dict[str, Any]:
-    """Leaves the running average of the weights in `images`; returns what model.json says of it."""
-    average = Average(images, 0.995)
+class Looker:
+    """Looks at valid pictures while the image tower learns; its texts are those of the training."""
 
-    def after_step(step: Step) -> None:
-        average.update(images)
-        if step.number % 25 == 0:
-            say(f"image {step.number} {step.share:.3f} loss {step.loss:.3f} {images.report()} {step.seconds:.0f} s")
+    def __init__(self, options: Options, texts: Texts, teacher: Teacher, scenes: Scenes, encode: Encode | None) -> None:
+        def valid(name: str) -> Pictures:
+            return load(options.sources, options.cache, name, "valid")
 
-    seconds = (options.minutes - options.text_minutes) * 60
-    losses = fit(
-        lambda done: images.loss(done, options.sizes), images.parameters(), steps=options.steps, seconds=seconds,
-        learning_rate=options.rate, after_step=after_step,
-    )  # fmt: skip
-    images.load_state_dict(average.state)
-    last = losses[-50:]
-    return {"image_steps": len(losses), "image_loss": round(sum(last) / len(last), 3), "image_seconds": round(seconds)}
+        dev, tiny, streets = valid(DEV), valid("tiny_imagenet_32k"), valid("streets")
+        self._dev, self._tiny, self._streets = dev.pixels, tiny.pixels, streets.pixels
+        known = set(teacher.texts)
+        self._captions = Teacher([c for own in dev.captions for c in own], options.cache, encode)
+        self._rows = [self._captions.rows(own) for own in dev.captions]
+        names = list(texts.classes["tiny_imagenet_32k"])
+        self._labels = np.array([names.index(class_words(own)[0]) for own in tiny.captions])
+        self._prompts = teacher.rows(prompts[0] for prompts in texts.classes["tiny_imagenet_32k"].values())
+        asked = [
+            one for one in (*texts.singles, *texts.compounds[:3000]) if one.words in known and scenes.knows(one.needs)
+        ]
+        held = Scenes(streets.records, scenes.attributes)
+        answers = held.answers(held.needs([one.needs for one in asked]), held.seen(range(len(held))))
+        enough = ((answers == TRUE).sum(0) >= FEWEST) & ((answers == TRUE).mean(0) < 0.6)
+        picked = np.random.default_rng(0).permutation(np.flatnonzero(enough))[:600]
+        self._answers = answers[:, picked]
+        self._asked = teacher.rows(asked[at].words for at in picked)
+
+    @torch.no_grad()
+    def look(self, images: ImageStage, side: int) -> dict[str, float]:
+        """recall@10 of dev captions, top-5 of held-out tiny-imagenet, precision@5 of questions about valid scenes."""
+        dev = images.vectors(self._dev, side)
+        sentences = torch.from_numpy(self._captions.vectors).to(images.device)
+        words = torch.nn.functional.normalize(images.place(sentences - images.centre), dim=-1)
+        scores = (words @ dev.T).cpu().numpy()
+        ranks = [int((scores[row] > scores[row, at]).sum()) for at, rows in enumerate(self._rows) for row in rows]
+        classes = (images.vectors(self._tiny, side) @ images.texts(self._prompts).T).cpu().numpy()
+        own = classes[np.arange(len(classes)), self._labels][:, None]
+        streets = (images.vectors(self._streets, side) @ images.texts(self._asked).T).cpu().numpy()
+        streets[self._answers == UNKNOWN] = -2
+        best = np.argsort(-streets, axis=0, kind="stable")[:5]
+        found = np.take_along_axis(self._answers, best, 0) == TRUE
+        return {
+            "flickr8k_dev recall@10": round(float(np.mean(np.array(ranks) < 10)), 4),
+            "tiny_imagenet top-5": round(float(((classes > own).sum(1) < 5).mean()), 4),
+            "streets valid precision@5": round(float(found.mean()), 4),
+        }
 
 
-def train_texts(sentences: TextStage, options: argparse.Namespace) -> dict[str, Any]:
-    words = sentences.start_from_words()
-    say(f"a bag of words alone: cosine {words:.3f}")
+@contextmanager
+def averaged(module: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """`module` with the weights of `state`, ready for use; afterwards with its own again."""
+    own = {name: value.clone() for name, value in module.state_dict().items()}
+    module.load_state_dict(state)
+    module.eval()
+    try:
+        yield
+    finally:
+        module.load_state_dict(own)
+        module.train()
 
-    def after_step(step: Step) -> None:
-        if step.number % 50 == 0:
-            say(f"text {step.number} {step.share:.3f} loss {step.loss:.3f} cosine {sentences.cosine:.3f}")
 
-    seconds = options.text_minutes * 60
-    losses = fit(
-        sentences.loss, sentences.tower.parameters(), steps=options.steps * 10, seconds=seconds, learning_rate=1.5e-3,
-        after_step=after_step,
-    )  # fmt: skip
-    return {
-        "text_steps": len(losses), "text_cosine_words": round(words, 3), "text_cosine": round(sentences.cosine, 3),
-        "text_seconds": round(seconds),
-    }  # fmt: skip
+def note(file: Path, seen: Mapping[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as out:
+        out.write(f"{json.dumps(seen)}\n")
+    say(json.dumps(seen))
 
 
 def say(text: str) -> None:
     print(text, flush=True)
-
-
-def _public(arguments: list[str]) -> list[str]:
-    """The command line without this machine's folders: the value of a folder flag becomes its name in capitals."""
-    hidden = {"--data": "DIR", "--out": "FOLDER", "--cache": "CACHE", "--start": "BEFORE", "--checkpoint": "CHECKPOINT"}
-    return [hidden.get(before, value) for before, value in zip(["", *arguments], arguments, strict=False)]
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="holds train/*.parquet and data/streets")
-    parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
-    parser.add_argument(
-        "--cache", type=Path, default=Path(".cache/pocket"), help="decoded pictures and teacher vectors"
-    )
-    parser.add_argument("--minutes", type=float, default=30.0, help="of training, both towers together")
-    parser.add_argument("--text-minutes", type=float, default=5.0, help="of these for the text tower")
-    parser.add_argument("--steps", type=int, default=1_000_000, help="stop the image tower here if that comes first")
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate of the image tower")
-    parser.add_argument("--sizes", type=_sizes, default="0:64,0.4:96,0.75:128", help="share of training : picture side")
-    parser.add_argument("--checkpoint", type=Path, default=Path(".cache/pocket/checkpoint"), help="written at the end")
-    parser.add_argument("--start", type=Path, help="a checkpoint folder to go on from")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
-
-
-def _sizes(text: str) -> list[tuple[float, int]]:
-    return [(float(share), int(side)) for share, side in (part.split(":") for part in text.split(","))]
-
-
-if __name__ == "__main__":
-    main()

@@ -5,17 +5,16 @@ from __future__ import annotations
 import random
 
 import torch
-from images import ImageStage
-from teacher import Teacher
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional as F
-from towers import TextTower
-from words import misspell
 
+from pocket.towers import TextTower
+from pocket.words import misspell
 from sightline.train import contrastive_loss
 
 BATCH, CHUNK = 384, 128
+MISSPELT = 0.15  # of the texts
 
 
 def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
@@ -35,16 +34,16 @@ def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
 
 
 class TextStage:
-    def __init__(
-        self, teacher: Teacher, images: ImageStage, tokenizer: Tokenizer, *, dim: int, context: int, rng: random.Random
-    ) -> None:
+    """Trains `tower` to say where the map places each of the teacher's texts: `targets` (n, dim), unit rows."""
+
+    def __init__(self, texts: list[str], targets: Tensor, tokenizer: Tokenizer, *, context: int, seed: int) -> None:
         pad = tokenizer.token_to_id("[PAD]") or 0
-        self.tower = TextTower(dim, vocab=tokenizer.get_vocab_size(), context=context, pad=pad)
+        self.tower = TextTower(targets.shape[1], vocab=tokenizer.get_vocab_size(), context=context, pad=pad)
         self.cosine = 0.0  # running mean of the cosine to the target
-        self._texts, self._tokenizer, self._context, self._rng = teacher.texts, tokenizer, context, rng
-        self._short = [row for row, text in enumerate(teacher.texts) if len(text.split()) <= 6]
-        with torch.no_grad():
-            self._targets = images.text_targets(torch.arange(len(teacher.texts)))  # (n, dim)
+        self._texts, self._tokenizer, self._context, self._seed = texts, tokenizer, context, seed
+        self._short = [row for row, text in enumerate(texts) if len(text.split()) <= 6]
+        self._targets = targets
+        self.device = targets.device
 
     def start_from_words(self, ridge: float = 3.0) -> float:
         """Sets `tower.words` to the least-squares bag of words; returns its mean cosine to the targets."""
@@ -70,29 +69,30 @@ class TextStage:
             bag.index_add_(0, torch.tensor(ids, dtype=torch.long), torch.full((len(ids),), (len(ids) + 0.1) ** -0.5))
         return bags
 
-    def loss(self, share: float) -> Tensor:
+    def loss(self, step: int) -> Tensor:
         """Cosine to the target, and nearer to it than to other texts' targets. Half of the texts are short."""
+        rng = random.Random(self._seed * 1_000_003 + step)
         rows = [
-            self._rng.choice(self._short) if self._rng.random() < 0.5 else self._rng.randrange(len(self._texts))
-            for _ in range(BATCH)
+            rng.choice(self._short) if rng.random() < 0.5 else rng.randrange(len(self._texts)) for _ in range(BATCH)
         ]
-        tokens = [self._tokenizer.encode(self._text(row)).ids[: self._context] or [0] for row in rows]
+        tokens = [self._tokenizer.encode(self._text(row, rng)).ids[: self._context] or [0] for row in rows]
         order = sorted(range(BATCH), key=lambda at: len(tokens[at]))
         vectors = []
         for start in range(0, BATCH, CHUNK):  # texts of like length together: less padding
             part = [tokens[at] for at in order[start : start + CHUNK]]
             longest = max(map(len, part))
-            vectors.append(self.tower(torch.tensor([ids + [0] * (longest - len(ids)) for ids in part])))
+            padded = torch.tensor([ids + [0] * (longest - len(ids)) for ids in part])
+            vectors.append(self.tower(padded.to(self._targets.device)))
         made, target = torch.cat(vectors), self._targets[[rows[at] for at in order]]
         cosine = F.cosine_similarity(made, target).mean()
         self.cosine += 0.02 * (float(cosine.detach()) - self.cosine)
         return 4 * (1 - cosine) + 0.25 * contrastive_loss(made, target, scale=20.0, same=target @ target.T > 0.95)
 
-    def _text(self, row: int) -> str:
+    def _text(self, row: int, rng: random.Random) -> str:
         text = self._texts[row]
-        if self._rng.random() < 0.1:
+        if rng.random() < MISSPELT:
             words = text.split()
-            at = self._rng.randrange(len(words))
-            words[at] = misspell(words[at], self._rng)
+            at = rng.randrange(len(words))
+            words[at] = misspell(words[at], rng)
             text = " ".join(words)
         return text

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 TEACHER_DIM = 384
+Encode = Callable[[list[str]], NDArray[np.float32]]
 
 
 class Teacher:
-    """text -> row in `vectors` (n, 384) float32, unit length. Texts are lower-cased, without a final full stop."""
+    """text -> row in `vectors` (n, 384) float32, unit length. Texts are lower-cased, without a final full stop.
 
-    def __init__(self, texts: list[str], cache: Path) -> None:
+    `encode` makes the vectors that are not in `cache` yet.
+    """
+
+    def __init__(self, texts: list[str], cache: Path, encode: Encode | None = None) -> None:
         unique = sorted({clean(text) for text in texts})
         digest = hashlib.sha256("\n".join(unique).encode()).hexdigest()[:16]
         file = cache / f"teacher-{digest}.npy"
         if not file.exists():
-            np.save(file, _encode(unique))
+            cache.mkdir(parents=True, exist_ok=True)
+            np.save(file, (encode or _encode)(unique))
         self.texts = unique
         self.vectors: NDArray[np.float32] = np.load(file)
         self._rows = {text: row for row, text in enumerate(unique)}
@@ -31,7 +37,7 @@ class Teacher:
     def row(self, text: str) -> int:
         return self._rows[clean(text)]
 
-    def rows(self, texts: list[str]) -> list[int]:
+    def rows(self, texts: Iterable[str]) -> list[int]:
         return [self.row(text) for text in texts]
 
 

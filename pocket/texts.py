@@ -1,56 +1,60 @@
-"""The texts of the training pictures, gathered once: what the teacher reads and what the text tower learns.
-
-Knows data.py and words.py; no tensors.
-"""
+"""The texts of the training, gathered once: what the teacher reads and what the text tower learns. Knows no tensors."""
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import dataclass
 
-from data import Pictures, class_words
-from words import COLOURS, MORE_WORDS, SCENES, TAGS, TEMPLATES, attribute_phrases, fragments, street_attributes
+from pocket.data import Pictures, class_words
+from pocket.scenes import common
+from pocket.words import (
+    CLASS_TEMPLATES,
+    COLOURS,
+    MORE_WORDS,
+    NOUNS,
+    Question,
+    articled,
+    compounds,
+    fragments,
+    singles,
+)
+
+COMPOUNDS, FRAGMENTS = 16_000, 12_000
+TIMES = ("at night", "at sunset", "in the rain", "in the fog", "on a sunny day", "in the snow", "in the city")
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """`classes`: per set, class -> prompts; `attributes`: attribute -> phrases; `plain`: everything else."""
+    """`classes`: per set, class -> prompts; questions about street scenes; `plain`: everything else."""
 
-    attributes: dict[str, list[str]]
     classes: dict[str, dict[str, list[str]]]
+    singles: list[Question]
+    compounds: list[Question]
     plain: list[str]
 
     def all(self) -> list[str]:
-        phrases = [phrase for group in self.attributes.values() for phrase in group]
+        asked = [question.words for question in (*self.singles, *self.compounds)]
         prompts = [prompt for group in self.classes.values() for texts in group.values() for prompt in texts]
-        return sorted({*phrases, *prompts, *self.plain})
+        return sorted({*asked, *prompts, *self.plain})
 
 
-def gather(flickr: Pictures, streets: Pictures, tiny: Pictures, caltech: Pictures, *, seed: int) -> Texts:
-    """Attributes need three street scenes to be learnt; a class is named by its first word."""
-    counts: dict[str, int] = {}
-    for record in streets.scenes:
-        for attribute in street_attributes(record):
-            counts[attribute] = counts.get(attribute, 0) + 1
-    attributes = {name: attribute_phrases(name) for name, count in sorted(counts.items()) if count >= 3}
-    classes = {name: _prompts(pictures) for name, pictures in (("tiny", tiny), ("caltech", caltech))}
-    captions = [caption for pictures in (flickr, streets) for texts in pictures.captions for caption in texts]
+def gather(sets: dict[str, Pictures], *, seed: int) -> Texts:
+    """All texts about these sets (data.SETS); a class is named by its first word."""
+    streets = sets["streets"]
+    attributes = common(streets.records)
+    known = set(attributes)
+    of_scenes = [known & set(record["attributes"]) for record in streets.records]
+    classes = {name: _prompts(sets[name]) for name in ("tiny_imagenet_32k", "caltech101_80")}
+    captions = [c for name in ("flickr8k_train", "streets") for texts in sets[name].captions for c in texts]
     words = [word for word, count in _counts(captions).items() if count >= 3 and len(word) > 2]
-    plain = [*captions, *words, *MORE_WORDS, *fragments(captions, 12_000, seed)]
-    plain += [a(f"a photo of a {word}") for word in [*words, *MORE_WORDS]]
-    plain += [a(f"a road with a {word}") for word in MORE_WORDS]
-    plain += [f"{colour} {word}" for colour in COLOURS for tag in TAGS.values() for word in tag]
-    times = ("at night", "at sunset", "in the rain", "in the fog", "on a sunny day", "in the snow")
-    plain += [
-        f"{colour} {word} {time}" for colour in COLOURS for word in ("car", "truck", "bus", "van") for time in times
-    ]
-    plain += [a(f"a {word} {time}") for tag in TAGS.values() for word in tag for time in times]
-    plain += [phrase for name in (*TAGS, *SCENES) for phrase in attribute_phrases(name)]
-    return Texts(attributes, classes, plain)
-
-
-def a(text: str) -> str:
-    return re.sub(r"\ba (?=[aeio])", "an ", text)
+    plain = [*captions, *words, *MORE_WORDS, *fragments(captions, FRAGMENTS, seed)]
+    plain += [articled(f"a photo of a {word}") for word in [*words, *MORE_WORDS]]
+    plain += [articled(f"a road with a {word}") for word in MORE_WORDS]
+    nouns = [noun for own in NOUNS.values() for noun in own]
+    plain += [articled(f"a {colour} {noun}") for own in COLOURS.values() for colour in own for noun in nouns]
+    plain += [articled(f"a {noun} {time}") for noun in nouns for time in TIMES]
+    return Texts(classes, singles(attributes), compounds(random.Random(seed), of_scenes, COMPOUNDS), plain)
 
 
 def _prompts(pictures: Pictures) -> dict[str, list[str]]:
@@ -58,7 +62,7 @@ def _prompts(pictures: Pictures) -> dict[str, list[str]]:
     for captions in pictures.captions:
         names = class_words(captions)
         if names[0] not in found:
-            found[names[0]] = [a(template.format(name)) for name in names for template in TEMPLATES]
+            found[names[0]] = [articled(template.format(name)) for name in names for template in CLASS_TEMPLATES]
     return dict(sorted(found.items()))
 
 

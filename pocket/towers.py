@@ -65,6 +65,26 @@ class ImageTower(nn.Module):
         return vectors
 
 
+class Place(nn.Module):
+    """Centred sentence vectors (n, teacher) -> where they belong among the pictures, (n, dim): a map plus what a line
+    cannot say (that both of two things are asked for).
+    """
+
+    def __init__(self, weight: Tensor, hidden: int = 512) -> None:
+        super().__init__()
+        dim, teacher = weight.shape
+        self.line = nn.Linear(teacher, dim, bias=False)
+        self.bend = nn.Sequential(nn.Linear(teacher, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        with torch.no_grad():
+            self.line.weight.copy_(weight)
+        nn.init.zeros_(self.bend[2].weight)
+        nn.init.zeros_(self.bend[2].bias)
+
+    def forward(self, sentence: Tensor) -> Tensor:
+        vectors: Tensor = self.line(sentence) + self.bend(sentence)
+        return vectors
+
+
 class TextTower(nn.Module):
     """(n, context) int32 token ids, padded with `pad` -> (n, dim): a bag of words plus what their order adds."""
 

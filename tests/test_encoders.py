@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder, FakePreparingEncoder
 from model_folders import hand_folder
+from pictures import colours
 from PIL import Image
 
+import sightline
 from sightline import encoders
 from sightline.encoders import (
     DEFAULT,
@@ -388,6 +390,25 @@ def test_pocket_is_the_bundled_folder_by_either_name(tmp_path: Path, monkeypatch
     monkeypatch.setattr(encoders, "_BUNDLED", tmp_path / "gone")
     with pytest.raises(UnknownModel, match="not part of this installation"):
         find_model("pocket", tmp_path / "models")
+
+
+def test_a_collection_of_a_former_pocket_is_told_how_to_move_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{tmp_path}/tables#photos"
+    monkeypatch.setattr(encoders, "_BUNDLED", hand_folder(tmp_path / "one", name="pocket-1"))
+    colours(tmp_path / "photos")
+    sightline.open(address, model="pocket").ingest(tmp_path / "photos")
+    monkeypatch.setattr(encoders, "_BUNDLED", hand_folder(tmp_path / "two", name="pocket-2", context=9))
+    with pytest.raises(
+        UnknownModel, match=r"pocket-1 came with another version of Sightline; this one brings pocket-2"
+    ) as told:
+        sightline.open(address).search("red")
+    assert f"sightline index --rebuild --model pocket -c {address}" in told.value.hint
+    moved = sightline.open(address)
+    assert moved.rebuild(model="pocket").encoded == 4
+    assert sightline.open(address).search("red", 1)[0].name == "red.png"
+    assert sightline.open(address).info().encoder == "pocket-2"
 
 
 def test_the_default_is_used_when_it_is_whole_and_pocket_otherwise(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""sightline.train: the loss by hand, the loop, and an export that refuses to differ from torch."""
+"""sightline.train: the loss by hand, the schedule, and an export that refuses to differ from torch."""
 
 from __future__ import annotations
 
@@ -16,17 +16,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sightline.errors import ModelError
 from sightline.train import (
-    Average,
     ExportMismatch,
     check_parity,
     contrastive_loss,
     export_model_folder,
     export_onnx,
-    fit,
     learning_rate_share,
-    seed_everything,
     store_as_half,
 )
 
@@ -96,32 +92,6 @@ def test_learning_rate_rises_then_falls_to_the_floor() -> None:
     assert learning_rate_share(0.0) > 0
 
 
-def test_a_tiny_pair_of_towers_trains_to_a_lower_loss() -> None:
-    first, again = (_train_tiny() for _ in range(2))
-    assert first[-1] < 0.5 * first[0]
-    assert first == again  # the same seed gives the same run
-
-
-def test_training_stops_at_the_time_limit() -> None:
-    weight = nn.Parameter(torch.ones(2, 2))
-    assert len(fit(lambda _: weight.square().sum(), [weight], steps=10**9, seconds=0.05)) < 10**6
-
-
-def test_a_loss_that_is_not_finite_stops_the_training() -> None:
-    weight = nn.Parameter(torch.ones(2, 2))
-    with pytest.raises(ModelError, match="nan at step 1"):
-        fit(lambda _: weight.sum() * math.nan, [weight], steps=3)
-
-
-def test_average_lies_between_the_first_and_the_last_state() -> None:
-    module = nn.Linear(1, 1, bias=False)
-    nn.init.zeros_(module.weight)
-    average = Average(module, 0.9)
-    nn.init.ones_(module.weight)
-    average.update(module)
-    assert 0 < average.state["weight"].item() < 1
-
-
 def test_exported_folder_holds_the_contract_and_agrees_with_torch(tmp_path: Path) -> None:
     image_tower, text_tower = TinyImageTower().eval(), TinyTextTower().eval()
     folder = tmp_path / "tiny"
@@ -165,19 +135,6 @@ def test_stored_as_half_is_smaller_and_still_in_parity(tmp_path: Path) -> None:
 def test_importing_train_does_not_import_torch() -> None:
     code = "import sys, sightline.train; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def _train_tiny() -> list[float]:
-    seed_everything(0)
-    image_tower, text_tower = TinyImageTower(), TinyTextTower()
-    images, texts = torch.randn(16, 3, SIDE, SIDE), torch.randint(0, VOCAB, (16, CONTEXT))
-    parameters = [*image_tower.parameters(), *text_tower.parameters()]
-    return fit(
-        lambda _: contrastive_loss(image_tower(images), text_tower(texts), scale=10.0),
-        parameters,
-        steps=80,
-        learning_rate=1e-2,
-    )
 
 
 def _export(folder: Path, image_tower: nn.Module, text_tower: nn.Module) -> None:

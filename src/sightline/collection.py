@@ -26,6 +26,8 @@ from sightline import query as query_language
 from sightline.background import Backgrounds
 from sightline.config import Settings
 from sightline.config import settings as settings_in_force
+from sightline.cutoffs import CutoffReport, measure_cutoff
+from sightline.dups import Duplicates, near_duplicates
 from sightline.encoders import POCKET, Encoder, PreparingEncoder, choose_default, describe, find_model, load_encoder
 from sightline.errors import (
     BadMedia,
@@ -36,7 +38,6 @@ from sightline.errors import (
     UnknownModel,
     UsageError,
 )
-from sightline.dups import Duplicates, near_duplicates
 from sightline.evaluate import Evaluation, evaluate
 from sightline.examples import Example, picture_term, png, terms_of
 from sightline.executors import Executor, LocalExecutor, Worker
@@ -301,6 +302,13 @@ class Collection:
             versions=len(self._store.rows.table.list_versions()),
         )
 
+    def dups(self) -> Duplicates:
+        """The groups of near-duplicates, and which of each to keep; nothing is deleted (docs/groups.md).
+
+        Raises CollectionMissing.
+        """
+        return near_duplicates(self._store)
+
     def history(self) -> list[VersionEntry]:
         """The versions that can be restored, newest first, with what each changed. Raises CollectionMissing."""
         self._store.manifest  # noqa: B018
@@ -332,6 +340,9 @@ class Collection:
         exact: bool = False,
         literal: bool = False,
         sort: str = "score",
+        group: bool = False,
+        diverse: bool = False,
+        min_relevance: float | None = None,
         now: datetime | None = None,
         channels: Sequence[str] = CHANNELS,
     ) -> Hits:
@@ -340,6 +351,9 @@ class Collection:
         `like` and `unlike` are examples: hits, ids or uris of items, files (`Path`, or `./a.jpg`), bytes or PIL images;
         they refine the query, or do without one, and are no hits themselves. `literal` takes a query as plain words,
         `now` is what "yesterday" counts from. `sort` by `date` puts the `k` best in order of when they were taken.
+        `group` folds near-duplicates into the best of them (`Hit.alike`); `diverse` prefers hits that are unlike those
+        before them (docs/groups.md). With `min_relevance` (0 to 1) each hit says how likely it is to be relevant, and
+        those below are left out; None asks nothing of the kind (docs/cutoff.md).
         `where` is SQL over the columns: never pass on what a stranger typed. `channels` limits what is asked: `vector`,
         `text`. Raises QueryError, CollectionMissing.
         """
@@ -350,7 +364,20 @@ class Collection:
         if asked.terms and all(term.excluded for term in asked.terms):
             raise QueryError("this only says what to leave out", hint="give a query or an example of what to look for")
         load, build = self.picture, lambda: self.encoder
-        return retrieve(self._store, build, asked, k, load=load, exact=exact, channels=channels, sort=sort)
+        return retrieve(
+            self._store,
+            build,
+            asked,
+            k,
+            load=load,
+            exact=exact,
+            channels=channels,
+            sort=sort,
+            group=group,
+            diverse=diverse,
+            min_relevance=min_relevance,
+            backgrounds=self._backgrounds,
+        )
 
     def evaluate(
         self,
@@ -370,6 +397,32 @@ class Collection:
         self._store.manifest  # noqa: B018
         return evaluate(
             self._store, self.encoder, qrels=qrels, queries=queries, channels=channels, limit=limit, seed=seed
+        )
+
+    def evaluate_cutoff(
+        self,
+        *,
+        qrels: Judgements,
+        queries: str | os.PathLike[str] | None = None,
+        channels: Sequence[str] | None = None,
+        cutoff: float = 0.5,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> CutoffReport:
+        """What `search(min_relevance=cutoff)` keeps and cuts, on questions of which some have no answer.
+
+        Those are the ones whose `relevant` is empty. Raises UsageError, SourceError, CollectionError.
+        """
+        self._store.manifest  # noqa: B018
+        return measure_cutoff(
+            self._store,
+            self.encoder,
+            qrels=qrels,
+            queries=queries,
+            channels=channels,
+            cutoff=cutoff,
+            limit=limit,
+            seed=seed,
         )
 
     def train_head(
@@ -435,6 +488,7 @@ class Collection:
             measured_recall=None,
             bytes=self._store.disk_bytes(),
             version=int(self._store.rows.table.version),
+            read=texts.count_read(self._store),
         )
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -461,34 +515,7 @@ class Collection:
         except (ValueError, OSError, BadMedia):
             return found.thumbnail
         return data if version_of(data) == found.version else found.thumbnail
-            read=texts.count_read(self._store),
 
-    def _check_encoder(self) -> None:
-        """Compare the collection's fingerprint with the model asked for. Reads files, loads no model."""
-        manifest = self._store.manifest
-        if self._given is None or self._given == "auto":
-            return
-        if isinstance(self._given, (str, os.PathLike)):
-            card = describe(find_model(self._given, self.settings.models_dir), cache_dir=self.settings.cache)
-            self._compare(manifest, card.name, card.dim, card.fingerprint)
-        else:
-            self._compare(manifest, self._given.name, self._given.dim, self._given.fingerprint)
-
-    def _compare(self, manifest: Manifest, name: str, dim: int, fingerprint: str) -> None:
-        if fingerprint == manifest.fingerprint:
-            return
-        raise EncoderMismatch(
-            f"collection '{self.address}' was built with {manifest.encoder} ({manifest.dim}-d, "
-            f"{manifest.fingerprint[:8]}), not {name} ({dim}-d, {fingerprint[:8]})",
-            hint=f"leave --model out, or encode it anew: sightline index --rebuild --model {name} -c {self.address}",
-        )
-
-    def _build_encoder(self) -> Encoder:
-        """The collection's own encoder, or for a new collection the one asked for."""
-        if not self._store.exists:
-            return self._new_encoder()
-        manifest = self._store.manifest
-        if self._given is None or self._given == "auto":
     def _read(self, among: Among | None, *, retry: bool, progress: Callable[[Progress], None] | None) -> OcrReport:
         return read_texts(
             self._store,
@@ -519,6 +546,32 @@ class Collection:
             raise BadMedia(SkipReason.MISSING, "no picture is stored, and its file is gone or has changed")
         return stored
 
+    def _check_encoder(self) -> None:
+        """Compare the collection's fingerprint with the model asked for. Reads files, loads no model."""
+        manifest = self._store.manifest
+        if self._given is None or self._given == "auto":
+            return
+        if isinstance(self._given, (str, os.PathLike)):
+            card = describe(find_model(self._given, self.settings.models_dir), cache_dir=self.settings.cache)
+            self._compare(manifest, card.name, card.dim, card.fingerprint)
+        else:
+            self._compare(manifest, self._given.name, self._given.dim, self._given.fingerprint)
+
+    def _compare(self, manifest: Manifest, name: str, dim: int, fingerprint: str) -> None:
+        if fingerprint == manifest.fingerprint:
+            return
+        raise EncoderMismatch(
+            f"collection '{self.address}' was built with {manifest.encoder} ({manifest.dim}-d, "
+            f"{manifest.fingerprint[:8]}), not {name} ({dim}-d, {fingerprint[:8]})",
+            hint=f"leave --model out, or encode it anew: sightline index --rebuild --model {name} -c {self.address}",
+        )
+
+    def _build_encoder(self) -> Encoder:
+        """The collection's own encoder, or for a new collection the one asked for."""
+        if not self._store.exists:
+            return self._new_encoder()
+        manifest = self._store.manifest
+        if self._given is None or self._given == "auto":
             return self._own_encoder(manifest)
         encoder = self._new_encoder()
         self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
@@ -529,9 +582,13 @@ class Collection:
         try:
             encoder = self._load(manifest.encoder)
         except UnknownModel as error:
+            anew = f"sightline index --rebuild --model {POCKET} -c {self.address}"
+            if manifest.encoder.startswith(f"{POCKET}-"):
+                hint = f"encode the collection anew, from the pictures it holds: {anew}"
+            else:
+                hint = f"{error.hint}; or give its folder with --model, or encode anew: index --rebuild --model NAME"
             raise UnknownModel(
-                f"collection '{self.address}' was built with {manifest.encoder}, which is not here: {error}",
-                hint=f"{error.hint}; or give its folder with --model, or encode anew: index --rebuild --model NAME",
+                f"collection '{self.address}' was built with {manifest.encoder}, which is not here: {error}", hint=hint
             ) from None
         self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
         return encoder

@@ -1,9 +1,9 @@
 """Contrastive training of an image tower and a text tower, and their export as a model folder (DESIGN §4).
 
-Knows losses, a loop and a file layout; does not know data sets or architectures. torch is imported inside the
+Knows losses, the schedule and a file layout; does not know data sets or architectures. torch is imported inside the
 functions, so that `import sightline.train` works without the extra `[train]`.
 
-    losses = fit(lambda share: contrastive_loss(image(x), text(y), scale=scale.exp()), parameters, steps=1000)
+    loss = contrastive_loss(image_tower(pixels), text_tower(tokens), scale=scale.exp())
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ import math
 import random
 import shutil
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,17 +33,6 @@ PARITY = 0.9999  # smallest cosine between torch and ONNX Runtime that an export
 
 class ExportMismatch(ModelError):
     """ONNX Runtime's vectors differ from torch's: nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One finished training step: `share` is how much of the schedule is done, in [0, 1]."""
-
-    number: int
-    share: float
-    loss: float
-    learning_rate: float
-    seconds: float
 
 
 def seed_everything(seed: int) -> None:
@@ -158,74 +145,14 @@ def learning_rate_share(share: float, *, warmup: float = 0.03, floor: float = 0.
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup) / (1 - warmup))))
 
 
-def fit(
-    loss_at: Callable[[float], Tensor],
-    parameters: Iterable[nn.Parameter],
-    *,
-    steps: int,
-    seconds: float = math.inf,
-    learning_rate: float = 1e-3,
-    weight_decay: float = 0.05,
-    warmup: float = 0.03,
-    clip: float = 1.0,
-    after_step: Callable[[Step], None] | None = None,
-) -> list[float]:
-    """AdamW down a warm-up and cosine schedule; returns the loss of every step.
-
-    `loss_at(share)` draws its own batch. The schedule ends after `steps` or `seconds`, whichever end is nearer.
-    Vectors (biases, norms, scales) are not decayed. Raises ModelError as soon as a loss is not finite.
-    """
-    torch = _torch()
-    every = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizer = adamw(every, learning_rate=learning_rate, weight_decay=weight_decay)
-    losses: list[float] = []
-    begin = time.monotonic()
-    share = 0.0
-    while share < 1.0:
-        rate = learning_rate * learning_rate_share(share, warmup=warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = loss_at(share)
-        losses.append(float(loss.detach()))
-        if not math.isfinite(losses[-1]):
-            raise ModelError(f"the loss became {losses[-1]} at step {len(losses)}", hint="lower the learning rate")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(every, clip)
-        optimizer.step()
-        elapsed = time.monotonic() - begin
-        share = max(len(losses) / steps, elapsed / seconds)
-        if after_step is not None:
-            after_step(Step(len(losses), share, losses[-1], rate, elapsed))
-    return losses
-
-
 def adamw(parameters: Sequence[nn.Parameter], *, learning_rate: float, weight_decay: float) -> Any:
-    """The optimizer of `fit`: matrices are decayed, vectors are not."""
+    """The optimizer of every course: matrices are decayed, vectors (biases, norms, scales) are not."""
     torch = _torch()
     groups = [
         {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": weight_decay},
         {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
-
-
-class Average:
-    """A slow copy of a module's parameters and buffers, moving by (1 - decay) a step; it ranks better than the last."""
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.state = {name: value.detach().clone() for name, value in module.state_dict().items()}
-        self._steps = 0
-
-    def update(self, module: nn.Module) -> None:
-        self._steps += 1
-        decay = min(self.decay, (1 + self._steps) / (10 + self._steps))  # young averages forget faster
-        for name, value in module.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.state[name].lerp_(value.detach(), 1 - decay)
-            else:
-                self.state[name].copy_(value)
 
 
 def export_model_folder(

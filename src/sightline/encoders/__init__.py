@@ -239,6 +239,11 @@ def _is_path(asked: str) -> bool:
 
 
 def _unknown(asked: str, models_dir: Path) -> UnknownModel:
+    if re.fullmatch(rf"{POCKET}-\d+", asked):
+        now = max(_bundled_names(), key=len)
+        return UnknownModel(
+            f"{asked} came with another version of Sightline; this one brings {now}", hint=f"use --model {POCKET}"
+        )
     if _is_path(asked):
         hint = f"; from the hub: sightline models fetch {asked}" if _HUB_NAME.fullmatch(asked) else ""
         return UnknownModel(
