@@ -35,6 +35,43 @@ def bars(series: Sequence[Bars], path: str | os.PathLike[str], *, title: str = "
     return plots.save(draw(series, title=title, note=note), target)
 
 
+def reliability(
+    series: Mapping[str, Sequence[tuple[float, float, int]]],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "",
+    note: str = "",
+) -> Path:
+    """Draws what was said against what was true: (probability said, share that was true, how many) for each point.
+
+    The larger the point the more hits it stands for; on the diagonal what is said is so.
+    """
+    from matplotlib.figure import Figure
+
+    target = plots.check_path(path)
+    figure = Figure(figsize=(5.6, 5.8), dpi=plots.DPI)
+    axes = figure.add_axes((0.12, 0.2, 0.83, 0.66))
+    axes.plot([0, 1], [0, 1], color=plots.FAINT, lw=1, ls=":")
+    for at, (name, points) in enumerate(series.items()):
+        said, true, counts = zip(*points, strict=True) if points else ((), (), ())
+        most = max(counts, default=1)
+        colour = COLOURS[at % len(COLOURS)]
+        label = plots.drawable(name)[:MOST_NAME].lstrip("_")
+        axes.plot(said, true, color=colour, lw=1.5, label=label)
+        axes.scatter(said, true, s=[12 + 90 * count / most for count in counts], color=colour, zorder=3)
+    axes.set_xlabel("said to be relevant", fontsize=9, color=plots.FAINT)
+    axes.set_ylabel("was relevant", fontsize=9, color=plots.FAINT)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.03)
+    axes.tick_params(length=0, labelcolor=plots.INK)
+    axes.grid(color=plots.MAT, zorder=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.1), ncols=3, frameon=False, fontsize=8)
+    figure.text(0.12, 0.94, plots.drawable(title), fontsize=13, weight="bold", color=plots.INK, parse_math=False)
+    figure.text(0.12, 0.9, plots.drawable(note), fontsize=8, color=plots.FAINT, parse_math=False)
+    return plots.save(figure, target)
+
+
 def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, title: str = "", note: str = "") -> Path:
     """Draws a training run: the loss of steps and epochs on the left, what validation found on the right.
 

@@ -17,6 +17,7 @@ import typer
 from sightline import care, measure, render, teach, upkeep
 from sightline.errors import QueryError, SightlineError, UsageError
 from sightline.flags import (
+    MIN_RELEVANCE,
     NOTHING_FOUND,
     CollectionFlag,
     JsonFlag,
@@ -261,7 +262,7 @@ def search(
         typer.Option(
             metavar="P", min=0, max=1, help="Show what is relevant with this probability; 0: all.", show_default=True
         ),
-    ] = 0.5,
+    ] = MIN_RELEVANCE,
     sort: Annotated[
         Literal["score", "date"], typer.Option(help="Order of the hits; date: those taken last come first.")
     ] = "score",

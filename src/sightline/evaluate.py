@@ -22,7 +22,7 @@ from sightline.encoders import Encoder
 from sightline.errors import CollectionError, UsageError
 from sightline.judgements import Judgements, Named, Question, from_captions, placed, read
 from sightline.metrics import Ranked, Relevant, Values
-from sightline.retrieve import retrieve
+from sightline.retrieve import CHANNELS, retrieve
 from sightline.rows import is_in, matrix
 from sightline.schema import Query, Term, Vectors
 from sightline.store import Store
@@ -32,8 +32,8 @@ T = TypeVar("T")
 METRICS = ("recall@1", "recall@5", "recall@10", "mrr", "ndcg@10")
 JUDGED_METRICS = (*METRICS, "precision@5")
 """With judgements also this: a caption has one picture, so that more than a fifth could not be reached."""
-WAYS = {"vector": ("vector",), "text": ("text",), "hybrid": ("vector", "text")}
-"""What can be compared: the channels of a search, and both of them fused, as a search is by default."""
+WAYS = {"vector": ("vector",), "text": ("text",), "hybrid": CHANNELS}
+"""What can be compared: the channels of a search, and all of them fused, as a search is by default."""
 DEPTH = 100
 """How many hits are looked at; a relevant item below them counts as not found (of the MRR, less than 0.01)."""
 TO_IMAGE, TO_TEXT = "text->image", "image->text"
@@ -160,9 +160,9 @@ def evaluate(
     channels = check_channels(channels, captions=qrels is None)
     items = items_of(store)
     questions, notices = _questions(items, qrels, queries)
-    drawn = _drawn(questions, limit, seed)
+    asked = drawn(questions, limit, seed)
     wanted = METRICS if qrels is None else JUDGED_METRICS
-    runs = [_to_image(store, encoder, drawn, channel, wanted, seed) for channel in channels]
+    runs = [_to_image(store, encoder, asked, channel, wanted, seed) for channel in channels]
     if qrels is None:
         if "vector" in channels:
             runs.append(_to_text(store, encoder, items, limit, seed))
@@ -263,14 +263,14 @@ def _questions(
     return (from_captions(items), []) if qrels is None else placed(qrels, items)
 
 
-def _drawn(things: Sequence[T], limit: int | None, seed: int) -> list[T]:
+def drawn(things: Sequence[T], limit: int | None, seed: int) -> list[T]:
     """At most `limit` of them at random, in their order."""
     if limit is not None and limit < 1:
         raise UsageError(f"limit is {limit}; at least 1 was expected")
     if limit is None or limit >= len(things):
         return list(things)
-    drawn = np.random.default_rng(seed).choice(len(things), size=limit, replace=False)
-    return [things[at] for at in np.sort(drawn)]
+    chosen = np.random.default_rng(seed).choice(len(things), size=limit, replace=False)
+    return [things[at] for at in np.sort(chosen)]
 
 
 def _to_image(
@@ -326,12 +326,12 @@ def _to_text(store: Store, encoder: Encoder, items: Sequence[Named], limit: int 
     lines = list(dict.fromkeys(line for item in items for line in item.captions))
     places = {line: at for at, line in enumerate(lines)}
     captions = np.concatenate([encoder.encode_text(lines[at : at + 256]) for at in range(0, len(lines), 256)])
-    drawn = _drawn([item for item in items if item.captions], limit, seed)
+    asked = drawn([item for item in items if item.captions], limit, seed)
     ranked = [
-        row for at in range(0, len(drawn), 256) for row in _nearest(_vectors(store, drawn[at : at + 256]), captions)
+        row for at in range(0, len(asked), 256) for row in _nearest(_vectors(store, asked[at : at + 256]), captions)
     ]
-    relevant = [{places[line]: 1.0 for line in item.captions} for item in drawn]
-    ids = [item.id for item in drawn]
+    relevant = [{places[line]: 1.0 for line in item.captions} for item in asked]
+    ids = [item.id for item in asked]
     return _measured(encoder.name, TO_TEXT, "vector", ids, ids, ranked, relevant, None, seed)
 
 

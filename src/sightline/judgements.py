@@ -79,8 +79,12 @@ def read(qrels: str | os.PathLike[str], queries: str | os.PathLike[str] | None =
     return list(_trec(path, queries))
 
 
-def placed(questions: Iterable[Question], items: Sequence[Named]) -> tuple[list[Question], list[str]]:
+def placed(
+    questions: Iterable[Question], items: Sequence[Named], *, unanswerable: bool = False
+) -> tuple[list[Question], list[str]]:
     """The questions that something answers, their relevant items by id, and notices of what was left out.
+
+    `unanswerable` keeps those that nothing answers too; something has to be answered all the same.
 
     Relevant items that are not in the collection stay and are never found: leaving a picture out of a collection does
     not make its search better. Raises SourceError when no item of the collection is meant, UsageError for a name that
@@ -89,8 +93,8 @@ def placed(questions: Iterable[Question], items: Sequence[Named]) -> tuple[list[
     places = _Places(items)
     given = list(questions)
     usable = [replace(one, relevant=places.ids(one.relevant)) for one in given]
-    usable = [replace(one, doubtful=places.among(one.doubtful)) for one in usable if one.relevant]
-    if not usable:
+    usable = [replace(one, doubtful=places.among(one.doubtful)) for one in usable if one.relevant or unanswerable]
+    if not any(one.relevant for one in usable):
         raise SourceError("no query has a relevant item", hint="a judgement above 0 says relevant")
     if not places.known:
         raise SourceError(

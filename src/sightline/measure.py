@@ -17,6 +17,8 @@ from sightline.flags import CollectionFlag, JsonFlag, SaveFlag, check_figure, ex
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sightline.collection import Collection
+    from sightline.cutoffs import CutoffReport, CutRun, Share
     from sightline.evaluate import Comparison, Evaluation, Run
 
 BELOW = 1  # exit code
@@ -27,6 +29,7 @@ EVAL = examples(
     "sightline eval streets:test --model pocket          a source, indexed for this alone",
     "sightline eval ~/Pictures --model pocket --model ./my-model --save models.png",
     "sightline eval streets:test --qrels streets         the bundled scenes by what can be seen in them",
+    "sightline eval streets:test --qrels streets --cutoff    what search cuts, on questions without an answer too",
     "sightline eval --qrels judged.jsonl --fail-under recall@10=0.8",
 )
 
@@ -47,6 +50,10 @@ def evaluate(
     queries: Annotated[
         str | None, typer.Option(metavar="FILE", help="The words of TREC qrels: `qid TAB words`.")
     ] = None,
+    cutoff: Annotated[
+        bool,
+        typer.Option("--cutoff", help="Measure what search cuts by relevance instead. Needs --qrels."),
+    ] = False,
     channels: Annotated[
         str | None, typer.Option(metavar="A,B", help="Of vector, text, hybrid; the first is the one that counts.")
     ] = None,
@@ -72,9 +79,17 @@ def evaluate(
         raise UsageError(
             "several models are compared on a SOURCE", hint="sightline eval ~/Pictures --model A --model B"
         )
-    least = [_least(one, judged=qrels is not None) for one in fail_under or ()]
+    if cutoff and not qrels:
+        raise UsageError(
+            "--cutoff needs to know what is relevant, and questions that nothing answers",
+            hint="add --qrels FILE, some lines with an empty `relevant`, or --qrels streets",
+        )
+    least = [_least(one, judged=qrels is not None, cutoff=cutoff) for one in fail_under or ()]
     check_figure(save)
     asked = {**_asked(qrels, queries, channels), "limit": limit, "seed": seed}
+    if cutoff:
+        _measure_cutoff(source, collection, models, asked, least, save, as_json)
+        return
     if source:
         done = list(_of_source(source, models or [None], asked))
     else:
@@ -88,10 +103,39 @@ def evaluate(
         render.out(render.dump(_document(done, between)))
     else:
         show(done, between)
+    _end_if_below(done, least)
+
+
+def _end_if_below(done: Sequence[Evaluation] | Sequence[CutoffReport], least: Sequence[tuple[str, float]]) -> None:
     if missed := [(one, *under) for one in done for under in least if one[under[0]] < under[1]]:
         said = (f"{metric} is {one[metric]:.4g} with {one.model}, below {x:g}" for one, metric, x in missed)
         render.note("; ".join(said))
         raise typer.Exit(BELOW)
+
+
+def _measure_cutoff(
+    source: str | None,
+    collection: str | None,
+    models: Sequence[str],
+    asked: dict[str, Any],
+    least: Sequence[tuple[str, float]],
+    save: str | None,
+    as_json: bool,
+) -> None:
+    if source:
+        done = [target.evaluate_cutoff(**asked) for target in _indexed(source, models or [None])]
+    else:
+        done = [open_collection(collection, model=models[0] if models else None).evaluate_cutoff(**asked)]
+    for line in dict.fromkeys(line for one in done for line in one.notices):
+        render.note(line)
+    if save:
+        render.note(f"figure written to {draw_cutoff(done, save)}")
+    if as_json:
+        document = done[0].to_json() if len(done) == 1 else {"models": [one.to_json() for one in done]}
+        render.out(render.dump(document))
+    else:
+        show_cutoff(done)
+    _end_if_below(done, least)
 
 
 def _asked(qrels: str | None, queries: str | None, channels: str | None) -> dict[str, Any]:
@@ -108,11 +152,12 @@ def _asked(qrels: str | None, queries: str | None, channels: str | None) -> dict
     }
 
 
-def _least(asked: str, *, judged: bool) -> tuple[str, float]:
+def _least(asked: str, *, judged: bool, cutoff: bool = False) -> tuple[str, float]:
     """METRIC=X, understood before the work is done."""
+    from sightline.cutoffs import MEASURES
     from sightline.evaluate import JUDGED_METRICS, METRICS
 
-    known = JUDGED_METRICS if judged else METRICS
+    known = MEASURES if cutoff else JUDGED_METRICS if judged else METRICS
     metric, _, number = asked.partition("=")
     try:
         least = float(number)
@@ -127,7 +172,13 @@ def _least(asked: str, *, judged: bool) -> tuple[str, float]:
 
 
 def _of_source(spec: str, models: Sequence[str | None], asked: dict[str, Any]) -> Iterator[Evaluation]:
-    """The source measured with each model, indexed for it alone; every model is looked for before the first is used."""
+    """The source measured with each model."""
+    for target in _indexed(spec, models):
+        yield target.evaluate(**asked)
+
+
+def _indexed(spec: str, models: Sequence[str | None]) -> Iterator[Collection]:
+    """The source indexed for each model alone; every model is looked for before the first is used."""
     from sightline.sources import open_source
 
     open_source(spec)
@@ -143,7 +194,7 @@ def _of_source(spec: str, models: Sequence[str | None], asked: dict[str, Any]) -
                 render.note(f"{render.count(len(report.skipped), 'item')} of {spec} cannot be used and are left out")
             if not report.rows:
                 raise SourceError(f"nothing of {spec} can be used", hint=f"sightline index {spec} says why")
-            yield target.evaluate(**asked)
+            yield target
 
 
 def _between(done: Sequence[Evaluation]) -> list[Comparison]:
@@ -241,3 +292,65 @@ def draw(done: Sequence[Evaluation], path: str) -> Path:
         f"{first.n:,} queries over {first.rows:,} pictures, relevance from {first.relevance}; whiskers: 95 % intervals"
     )
     return charts.bars(series, path, title=title, note=note)
+
+
+# ---- the cutoff, for people -----------------------------------------------------------------------------------
+
+SAID = {
+    "nothing": "unanswerable that return nothing",
+    "first_stays": "answerable that keep their first hit",
+    "precision": "relevant of what is kept",
+    "recall": "kept of what is relevant",
+}
+
+
+def show_cutoff(done: Sequence[CutoffReport]) -> None:
+    """A table on a terminal; `model channel measure share low high n` lines in a pipe."""
+    runs = [(one, run) for one in done for run in one.runs]
+    if not render.on_terminal():
+        lines = [
+            (one.model, run.channel, measure, *_ends(getattr(run, measure)), getattr(run, measure).n)
+            for one, run in runs
+            for measure in SAID
+        ]
+        lines += [
+            (one.model, run.channel, "calibration_error", f"{run.error:.4f}", "", "", sum(each.n for each in run.bins))
+            for one, run in runs
+        ]
+        render.rows((), lines)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(f"cutoff {done[0].cutoff:g}", style="dim", no_wrap=True)
+    for one, run in runs:
+        table.add_column(Text(f"{render.plain(one.model)}\n{run.channel}"))
+    for measure, said in SAID.items():
+        table.add_row(said, *(_percent(getattr(run, measure)) for _, run in runs))
+    table.add_row("calibration error", *(f"{100 * run.error:.1f} %" for _, run in runs))
+    render.show(table)
+
+
+def _ends(share: Share) -> tuple[str, ...]:
+    return tuple("" if one is None else f"{one:.4f}" for one in (share.share, share.low, share.high))
+
+
+def _percent(share: Share) -> str:
+    if share.share is None or share.low is None or share.high is None:
+        return "–"
+    return f"{100 * share.share:.1f} % ({100 * share.low:.0f}–{100 * share.high:.0f}) of {share.n:,}"
+
+
+def draw_cutoff(done: Sequence[CutoffReport], path: str) -> Path:
+    from sightline import charts
+
+    def points(run: CutRun) -> list[tuple[float, float, int]]:
+        return [(one.said, one.true, one.n) for one in run.bins]
+
+    series = {
+        f"{f'{one.model} ' if len(done) > 1 else ''}{run.channel}": points(run) for one in done for run in one.runs
+    }
+    hits = sum(one.n for one in done[0].runs[0].bins)
+    note = f"{hits:,} hits over {done[0].rows:,} pictures; larger points stand for more hits"
+    return charts.reliability(series, path, title=f"What relevance means with {done[0].model}", note=note)

@@ -364,20 +364,20 @@ def pictures(items: Iterable[tuple[str, str, str]]) -> None:
 def duplicates(found: Duplicates) -> None:
     """Each group with the picture to keep first; in a pipe `group uri verdict width height bytes id`."""
     lines = [
-        (number, group, one, group.verdict(one))
+        (number, one, group.verdict(one))
         for number, group in enumerate(found.groups, start=1)
         for one in group.members
     ]
     if not on_terminal():
-        rows((), [(n, one.uri, said, one.width, one.height, one.size, one.id) for n, _, one, said in lines])
+        rows((), [(n, one.uri, said, one.width, one.height, one.size, one.id) for n, one, said in lines])
         return
-    header = ("", "picture", "pixels", "size", "taken", "group")
+    header = ("group", "", "picture", "pixels", "KiB", "taken")
     body = []
-    for number, group, one, said in lines:
-        size = "" if one.size is None else megabytes(one.size)
+    for number, one, said in lines:
+        size = "" if one.size is None else f"{one.size / 1024:,.0f}"
         taken = _moment(one.captured_at) if one.captured_at else ""
-        body.append((said, one.name, f"{one.width} x {one.height}", size, taken, number if one is group.keep else ""))
-    rows(header, body, strong=1)
+        body.append((number, said, one.name, f"{one.width} x {one.height}", size, taken))
+    rows(header, body, strong=2)
 
 
 # ---- index ----------------------------------------------------------------------------------------------------

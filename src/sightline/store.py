@@ -464,6 +464,8 @@ class Store:
         with self.lock.held():
             for table in (self.rows, self.pictures, self.skips):
                 table.drop()
+            side = self.address.folder / ".sightline"
+            (side / f"{self.address.table}.background.npz").unlink(missing_ok=True)
             self._manifest = None
 
     # -- inside -------------------------------------------------------------------------------------------------

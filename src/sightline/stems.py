@@ -1,0 +1,47 @@
+"""Words as full text sees them: lower case, without accents, stemmed, stop words left out.
+
+The index keeps its words to itself, so they are made again here, by the rules that `index.py` gives to LanceDB (icu,
+English, `STOP_WORDS`); `tests/test_calibrate.py` holds both to the same answers. Pure; knows no table.
+
+    python -c "from sightline.stems import stems; print(stems('Two dogs, running'))"
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from sightline.rows import STOP_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST = 40
+"""Characters of a word; the index leaves out what is longer."""
+
+# Han, kana, Thai and the like are written without spaces: each character is a word here. icu has a dictionary, so this
+# asks for more characters in common than the index does for words, and never for less.
+_WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:['’.][^\W_]+)*")
+_STOPS = frozenset(STOP_WORDS)
+
+
+def stems(text: str) -> list[str]:
+    """The words of `text` in their order, as the full-text index would store them."""
+    found = (_stem(word) for word in _WORD.findall(text.lower()) if len(word) <= LONGEST)
+    return [stem for stem in found if stem and stem not in _STOPS]
+
+
+@functools.lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    folded = "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
+    return "" if word in _STOPS else _stemmer()(folded.replace("’", "'"))
+
+
+@functools.cache
+def _stemmer() -> Callable[[str], str]:
+    import snowballstemmer
+
+    stemmer: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
+    return stemmer
