@@ -32,6 +32,7 @@ COMMANDS = (
     "eval",
     "info",
     "remove",
+    "dups",
     "verify",
     "optimize",
     "history",
@@ -609,6 +610,9 @@ def test_the_demo_tells_its_story_twice_and_draws_a_figure(run: Run, fake: FakeE
     for ran in (first, second):
         for said in ("a road with a stop sign", "more like streets/", "data/demo.png", "sightline index ~/Pictures"):
             assert said in ran.out
+        assert 'understood: "yellow taxi" · added on ' in ran.out
+        assert 'understood: "palm trees at sunset" - "car"' in ran.out
+        assert "nothing found that fits" in ran.out.partition("an elephant on the road")[2].partition("5. ")[0]
     assert "encoded with fake" in first.out
     assert "nothing new" in second.out
     assert fake.calls.count("image") == len(sightline.open("data/tables#streets"))

@@ -122,6 +122,7 @@ def sightline_(
         "sightline index ~/Pictures",
         "sightline index holiday/ scans/ -c data/tables#family --exclude '*.gif'",
         "sightline index ~/Pictures --prune           drop what is no longer there",
+        "sightline index --ocr                        read the text in all pictures that were never read",
         "sightline index --rebuild --model ./my-model encode everything again",
         "sightline index 'parquet:data/*.parquet' --json",
         "sightline index hf:OWNER/NAME:train          a data set of the hub",

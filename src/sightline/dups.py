@@ -112,10 +112,13 @@ def _read(store: Store) -> tuple[list[dict[str, Any]], list[Portrait]]:
 
 
 def _rank(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What to keep comes first: most pixels, most bytes, taken first, added first."""
+    """What to keep comes first: most pixels, taken first, most bytes, added first.
+
+    Bytes come after the date: what is saved again at a high quality has more of them, and no more of the picture.
+    """
     never = datetime.max.replace(tzinfo=UTC)
     pixels = (row["width"] or 0) * (row["height"] or 0)
-    return -pixels, -(row["size"] or 0), row["captured_at"] or never, row["added_at"] or never, row["uri"]
+    return -pixels, row["captured_at"] or never, -(row["size"] or 0), row["added_at"] or never, row["uri"]
 
 
 def _member(row: dict[str, Any]) -> Member:

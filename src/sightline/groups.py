@@ -33,7 +33,7 @@ HOPELESS = 0.5
 TINT = 10.0
 """Two colourings of one picture (a shirt in red, a shirt in blue) differ by more levels than this."""
 SMALL, BLOCK, TABLES = 4096, 512, 24
-BALANCE = 0.7
+BALANCE = 0.4
 """What being right counts for beside being different, in `various` (docs/groups.md, measured)."""
 
 Places = NDArray[np.intp]

@@ -1,4 +1,4 @@
-"""The commands that keep a collection whole: `verify`, `optimize`, `history`, `restore`. cli.py registers them."""
+"""Commands that keep a collection whole: `dups`, `verify`, `optimize`, `history`, `restore`. cli.py registers them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,36 @@ from typing import Annotated
 import typer
 
 from sightline import render
-from sightline.flags import CollectionFlag, JsonFlag, examples, open_collection
+from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, examples, open_collection
 
 PROBLEMS = 1  # exit code
+
+DUPS = examples(
+    "sightline dups",
+    "sightline dups --json | jq -r '.groups[].members[] | select(.verdict == \"same\") | .uri'",
+    "sightline dups | awk -F'\\t' '$3 != \"keep\" {print $2}'    what could go",
+)
+
+
+def dups(collection: CollectionFlag = None, as_json: JsonFlag = False) -> None:
+    """List pictures that show the same, in groups: saved again, resized, cropped, the next frame of a burst.
+
+    Of each group one is to be kept, the largest, then the oldest; `same` has its very bytes, `alike` is like it. In a
+    pipe: group, uri, keep|same|alike, width, height, bytes, id, tab-separated. Nothing is ever deleted.
+    """
+    found = open_collection(collection).dups()
+    if as_json:
+        render.out(render.dump(found.to_json()))
+    elif found.groups:
+        render.duplicates(found)
+    others = [one for group in found.groups for one in group.others]
+    if not others:
+        render.note(f"no near-duplicates among {render.count(found.rows, 'picture')} in {found.address}")
+        raise typer.Exit(NOTHING_FOUND)
+    size = render.megabytes(sum(one.size or 0 for one in others))
+    groups = render.count(len(found.groups), "group")
+    render.note(f"{groups} of near-duplicates; without the {len(others):,} not to be kept: {size} less")
+
 
 VERIFY = examples(
     "sightline verify", "sightline verify --sources --json", "sightline index --rebuild    mend what it names"
