@@ -310,7 +310,7 @@ def test_search_finds_by_picture_and_by_item(run: Run, indexed: Path) -> None:
 
 def test_search_json_has_the_agreed_fields(run: Run, indexed: Path) -> None:
     document = json.loads(run("search", "green", "-k", "1", "--json").out)
-    assert set(document) == {"query", "understood", "cutoff", "hits"}
+    assert set(document) == {"query", "understood", "cutoff", "near_misses", "hits"}
     fields = {"rank", "id", "uri", "score", "relevance", "text", "modality", "captured_at", "group", "why"}
     assert fields <= set(document["hits"][0])
     assert set(document["understood"]) == {"terms", "filters", "text"}
@@ -318,11 +318,14 @@ def test_search_json_has_the_agreed_fields(run: Run, indexed: Path) -> None:
 
 def test_why_shows_the_channels(run: Run, indexed: Path) -> None:
     why = run("search", "red", "-k", "1", "--why").out.rstrip("\n").split("\t")[4]
-    assert why.startswith("vector=1:1.0000 text=1:")
+    by_channel = dict(one.split("=") for one in why.split())
+    assert by_channel["vector"].startswith("1:1.0000:")
+    assert by_channel["text"].startswith("1:")
+    assert sum(float(seen.split(":")[2]) for seen in by_channel.values()) == pytest.approx(1, abs=0.02)
 
 
 def test_where_narrows_the_search(run: Run, indexed: Path) -> None:
-    ran = run("search", "red", "--where", "name LIKE '%blue%'")
+    ran = run("search", "red", "--min-relevance", "0", "--where", "name LIKE '%blue%'")
     assert [line.split("\t")[3] for line in ran.out.splitlines()] == ["the blue sea"]
 
 
@@ -371,7 +374,7 @@ def test_hits_can_be_ordered_by_date(run: Run, indexed: Path) -> None:
     for day, colour in enumerate(("green", "blue", "red"), start=1):
         os.utime(indexed / f"{colour}.png", (86_400 * day, 86_400 * day))
         assert run("index", indexed, "--rehash").code == 0
-    lines = run("search", "square", "--sort", "date").out.splitlines()
+    lines = run("search", "square", "--min-relevance", "0", "--sort", "date").out.splitlines()
     assert len(lines) == 3
     check_fault(run("search", "red", "--sort", "name"), 2, "--sort")
 

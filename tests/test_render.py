@@ -78,7 +78,7 @@ def test_a_pipe_gets_rank_score_uri_and_text(capsys: pytest.CaptureFixture[str])
 
 def test_why_adds_one_field_with_every_channel(capsys: pytest.CaptureFixture[str]) -> None:
     render.hits(found(hit()), why=True)
-    assert capsys.readouterr().out.rstrip("\n").split("\t")[4] == "vector=1:0.2500 text=3:7.5000"
+    assert capsys.readouterr().out.rstrip("\n").split("\t")[4] == "vector=1:0.2500:0.20 text=3:7.5000:0.80"
 
 
 @pytest.mark.usefixtures("terminal")
@@ -87,8 +87,8 @@ def test_a_terminal_gets_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         ["#", "score", "vector", "text", "caption", "picture"],
-        ["1", "0.250", "#1", "0.250", "#3", "7.500", "a", "dog", "1.jpg"],
-        ["2", "0.250", "#2", "0.125", "–", "a", "dog", "2.jpg"],
+        ["1", "0.250", "#1", "0.250", "20%", "#3", "7.500", "80%", "a", "dog", "1.jpg"],
+        ["2", "0.250", "#2", "0.125", "100%", "–", "a", "dog", "2.jpg"],
     ]
 
 

@@ -52,18 +52,19 @@ def test_text_alone_finds_captions_and_still_scores_by_cosine(collection: sightl
 
 
 def test_a_caption_that_says_it_all_comes_first_though_the_picture_does_not(collection: sightline.Collection) -> None:
-    hits = collection.search("one red poppy", 4)
+    hits = collection.search("one red poppy", 4, channels=("vector", "text"))
     assert hits[0].name == "green.png"
     assert hits[0].why["text"].rank == 1
     assert hits[0].why["vector"].rank > 1
 
 
 def test_with_equal_captions_the_picture_decides(collection: sightline.Collection) -> None:
-    assert names(collection.search("red", 4))[0] == "yellow", "its caption says red and so do its pixels"
+    hits = collection.search("red", 4, channels=("vector", "text"))
+    assert names(hits)[0] == "yellow", "its caption says red and so do its pixels"
 
 
 def test_every_hit_carries_its_rank_in_each_channel(collection: sightline.Collection) -> None:
-    hits = collection.search("red field", 4)
+    hits = collection.search("sun over red field", 4)
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
     assert sorted(hit.why["vector"].rank for hit in hits) == [1, 2, 3, 4]
     assert hits.to_json()["hits"][0]["why"]["text"]["rank"] == 1

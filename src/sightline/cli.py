@@ -271,7 +271,7 @@ def search(
         bool, typer.Option("--no-group", help="Show near-duplicates one by one, not folded into the best of them.")
     ] = False,
     diverse: Annotated[bool, typer.Option("--diverse", help="Prefer hits that are unlike those before them.")] = False,
-    why: Annotated[bool, typer.Option("--why", help="Show each channel's rank and score.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Show each channel's rank, score and share.")] = False,
     show_: Annotated[bool, typer.Option("--show", help="Draw the pictures in the terminal.")] = False,
     save: SaveFlag = None,
     print0: Annotated[

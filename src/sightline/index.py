@@ -19,8 +19,11 @@ from sightline.store import Store
 KEEP_VERSIONS = timedelta(hours=1)
 """A reader in another process may still hold an older version: cleaning younger ones breaks it."""
 
-TEXTS = frozenset({"text", "ocr"})
-"""Columns with full text: the captions, and what was read in the pictures."""
+TEXTS = frozenset({"text", "ocr", "name"})
+"""Columns with full text: the captions, what was read in the pictures, the names of files and folders."""
+
+FILE_WORDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "img", "dsc")
+"""Parts of names that say nothing of a picture."""
 
 FOREVER = timedelta(days=36_500)
 ORPHANS_AT_ONCE = 1_000
@@ -131,8 +134,8 @@ def _fragments(table: Any) -> int:
 
 
 def _worth_indexing(table: Any) -> list[str]:
-    """The captions always; what was read in the pictures from the first text on."""
-    return ["text", *(["ocr"] if table.count_rows("ocr <> ''") else [])]
+    """The captions and names always; what was read in the pictures from the first text on."""
+    return ["text", "name", *(["ocr"] if table.count_rows("ocr <> ''") else [])]
 
 
 def _lacking(table: Any) -> list[str]:
@@ -145,10 +148,16 @@ def _indexed(table: Any) -> set[str]:
 
 
 def _index_text(table: Any, columns: Sequence[str] = ("text",)) -> None:
+    for column in columns:
+        table.create_index(column, config=full_text(column))
+
+
+def full_text(column: str) -> Any:
+    """LanceDB's configuration of full text over a column."""
     from lancedb.index import FTS
 
+    if column == "name":  # icu alone takes IMG_1234 and dog.jpg for one word each
+        return FTS(base_tokenizer="icu/split", custom_stop_words=[*STOP_WORDS, *FILE_WORDS])
     # icu finds words in languages without spaces, where LanceDB's default tokenizer finds none; positions make
     # phrases work
-    config = FTS(base_tokenizer="icu", with_position=True, custom_stop_words=STOP_WORDS)
-    for column in columns:
-        table.create_index(column, config=config)
+    return FTS(base_tokenizer="icu", with_position=True, custom_stop_words=STOP_WORDS)

@@ -190,7 +190,7 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def hits(found: Hits, *, why: bool = False) -> None:
-    """A table on a terminal, tab-separated `rank score uri text` in a pipe; `why` adds each channel's rank:score."""
+    """A table on a terminal, tab-separated `rank score uri text` in a pipe; `why` adds channel=rank:score:share."""
     if on_terminal():
         show(_hits_table(found, why))
         return
@@ -331,12 +331,13 @@ def shorten(caption: str) -> str:
 
 
 def _why(hit: Hit) -> dict[str, str]:
-    return {name: f"{channel.rank}:{channel.score:.4f}" for name, channel in hit.why.items()}
+    return {name: f"{one.rank}:{one.score:.4f}:{one.share:.2f}" for name, one in hit.why.items()}
 
 
 def seen(hit: Hit, channel: str) -> str:
-    """Rank and score in one channel; – when it did not see the hit."""
-    return f"#{hit.why[channel].rank} {hit.why[channel].score:.3f}" if channel in hit.why else "–"
+    """Rank, score and share of one channel; – when it did not see the hit."""
+    one = hit.why.get(channel)
+    return f"#{one.rank} {one.score:.3f} {100 * one.share:.0f}%" if one else "–"
 
 
 def link(uri: str) -> str:

@@ -1,8 +1,8 @@
 """retrieve(): Query -> Hits. Encode, ask each channel, fuse, keep the best, tell why.
 
-A channel is a way of finding rows: `vector` (cosine to every picture), `text` (BM25 over the captions). What they find
-becomes one list of candidates (`fusion.py`); what is kept of it, and in which order, is decided by steps that each take
-and return candidates.
+A channel is a way of finding rows: `vector` (cosine to every picture), and BM25 over words: `text` (the captions),
+`ocr` (what was read in the picture), `name` (its file and folders). What they find becomes one list of candidates
+(`fusion.py`); what is kept of it, and in which order, is decided by steps that each take and return candidates.
 
 Several terms become one vector: the weighted sum of the positive ones, less half the mean of those to be left out
 (measured: docs/LOG.md). What is left out in words is also left out of the captions. A query of filters alone lists the
@@ -18,13 +18,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline import media
+from sightline import calibrate, media
+from sightline.background import Backgrounds
 from sightline.encoders import Encoder, PreparingEncoder
 from sightline.errors import BadMedia, QueryError
-from sightline.fusion import Candidate, fuse
+from sightline.fusion import ALONE, Candidate, fuse, voices
+from sightline.groups import Portrait, fold, various
+from sightline.looks import look
 from sightline.rows import Found
-from sightline.schema import Filter, Hit, Hits, Query, Term
+from sightline.schema import Filter, Hit, Hits, Modality, Query, Term
 from sightline.store import Store
+from sightline.strength import measured
 
 SORTS = ("score", "date")
 MOST = 1_000
@@ -51,14 +55,26 @@ def _by_vector(store: Store, asked: Asked) -> list[Found]:
     return store.search(asked.vector, asked.depth, where=asked.where, filters=asked.filters, exact=asked.exact)
 
 
-def _by_text(store: Store, asked: Asked) -> list[Found]:
-    if not asked.words:
-        return []
-    return store.search_text(asked.words, asked.depth, vector=asked.vector, where=asked.where, filters=asked.filters)
+def _by_words(column: str) -> Callable[[Store, Asked], list[Found]]:
+    """Full text over a column; a column without an index, as in collections of former versions, has nothing to say."""
+
+    def ask(store: Store, asked: Asked) -> list[Found]:
+        if not asked.words or (column != "text" and column not in store.full_text()):
+            return []
+        return store.search_text(
+            asked.words, asked.depth, column=column, vector=asked.vector, where=asked.where, filters=asked.filters
+        )
+
+    return ask
 
 
-ASK: Mapping[str, Callable[[Store, Asked], list[Found]]] = {"vector": _by_vector, "text": _by_text}
-"""How each channel is asked; how much it has to say is in `fusion.VOICES`."""
+ASK: Mapping[str, Callable[[Store, Asked], list[Found]]] = {
+    "vector": _by_vector,
+    "text": _by_words("text"),
+    "ocr": _by_words("ocr"),
+    "name": _by_words("name"),
+}
+"""How each channel is asked; how much it has to say is in `fusion.voices`."""
 CHANNELS = tuple(ASK)
 
 
@@ -72,12 +88,19 @@ def retrieve(
     exact: bool = False,
     channels: Sequence[str] = CHANNELS,
     sort: str = "score",
+    group: bool = False,
+    diverse: bool = False,
+    min_relevance: float | None = None,
+    backgrounds: Backgrounds | None = None,
 ) -> Hits:
     """The `k` best hits, best first. `encoder` is called only when the query has to be encoded; `load(id)` gives a
     hit's picture. `sort` by `date` puts those `k` in order of when they were taken, the last first; ranks stay.
+    `group` folds near-duplicates into the best of them, and looks further down so that `k` come back; `diverse` ranks
+    what is unlike the hits before it higher. With `min_relevance` each hit is given its relevance, where that can be
+    said (`calibrate.can_be_said`), and what has less is cut; `backgrounds` keeps what that needs between searches.
 
-    Raises QueryError: k outside 1..1000, an unknown channel or sort, an unknown item, a picture that cannot be decoded,
-    terms that cancel each other out.
+    Raises QueryError: k outside 1..1000, `min_relevance` outside 0..1, an unknown channel or sort, an unknown item, a
+    picture that cannot be decoded, terms that cancel each other out.
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
         raise QueryError(f"k is {k!r}; a whole number from 1 to {MOST:,} was expected")
@@ -86,25 +109,110 @@ def retrieve(
         raise QueryError(f"channels are {', '.join(CHANNELS)}; '{', '.join(unknown)}' was given")
     if sort not in SORTS:
         raise QueryError(f"sort is '{sort}'; {' or '.join(SORTS)} was expected")
-    if not query.terms:
-        newest = store.newest(k, where=query.where, filters=query.filters)
-        return Hits(query, tuple(hit_of(found, rank, load) for rank, found in enumerate(newest, start=1)))
+    if min_relevance is not None and not 0 <= min_relevance <= 1:
+        raise QueryError(f"the least relevance is {min_relevance!r}; a number from 0 to 1 was expected")
+    cutoff = min_relevance if calibrate.can_be_said(query) else None
+    misses = 0
     own = {term.item for term in query.terms if term.item}
-    asked = Asked(
-        vector=_query_vector(store, encoder, query.terms),
-        words=query.text,
-        depth=min(max(50, DEPTH * k), DEPTH * MOST) + len(own),
-        where=query.where,
-        filters=(*query.filters, *_left_out(query.terms)),
-        exact=exact,
-    )
-    candidates = fuse({name: ask(store, asked) for name, ask in ASK.items() if name in channels})
-    candidates = [one for one in candidates if one.id not in own]
-    # Relevance, a cut by it, folding of near-duplicates and diversity stand here, in this order.
+    depth = min(max(50, DEPTH * k), DEPTH * MOST) + len(own)
+    asked: Asked | None = None
+    if query.terms:
+        asked = Asked(
+            vector=_query_vector(store, encoder, query.terms),
+            words=query.text,
+            depth=depth,
+            where=query.where,
+            filters=(*query.filters, *_left_out(query.terms)),
+            exact=exact,
+        )
+    while True:
+        seen = _fused(store, encoder, replace(asked, depth=depth), channels) if asked else _newest(store, query, depth)
+        seen = [one for one in seen if one.id not in own]
+        candidates = seen
+        if asked and cutoff is not None:
+            judged = _judged(store, encoder, asked, channels, seen, backgrounds or Backgrounds(store))
+            candidates = [one for one in judged if (one.relevance or 0.0) >= cutoff]
+            misses = sum((one.relevance or 0.0) < cutoff for one in judged[:k])
+        is_cut = len(candidates) < len(seen)  # what is further down would hardly stay
+        if group:
+            candidates = _folded(store, candidates)
+        all_seen = len(seen) < depth - len(own)
+        if not group or len(candidates) >= k or all_seen or is_cut or depth >= DEPTH * MOST:
+            break
+        depth = min(4 * depth, DEPTH * MOST)
+    if diverse:
+        candidates = _varied(store, candidates, k)
     hits = [_hit(rank, one, load) for rank, one in enumerate(candidates[:k], start=1)]
     if sort == "date":
         hits.sort(key=lambda hit: hit.captured_at.timestamp() if hit.captured_at else -np.inf, reverse=True)
-    return Hits(query, tuple(hits))
+    return Hits(query, tuple(hits), cutoff, misses)
+
+
+def _judged(
+    store: Store,
+    encoder: Callable[[], Encoder],
+    asked: Asked,
+    channels: Sequence[str],
+    candidates: Sequence[Candidate],
+    backgrounds: Backgrounds,
+) -> list[Candidate]:
+    """The candidates with their relevance."""
+    if not candidates:
+        return []
+    vectors = store.vectors([one.id for one in candidates])  # (n, dim)
+    texts = [f"{one.found.text}\n{one.found.ocr}" for one in candidates]
+    evidence = calibrate.gather(asked.words, asked.vector, vectors, texts, backgrounds.get(encoder))
+    said = calibrate.calibration(store.manifest.fingerprint)(evidence, channels)
+    return [replace(one, relevance=float(chance)) for one, chance in zip(candidates, said, strict=True)]
+
+
+def _fused(
+    store: Store, encoder: Callable[[], Encoder], asked: Asked, channels: Sequence[str]
+) -> list[Candidate]:
+    found = {name: ask(store, asked) for name, ask in ASK.items() if name in channels}
+    in_words = any(rows for name, rows in found.items() if name != "vector")
+    if not (in_words and found.get("vector")):
+        return fuse(found, ALONE)
+    here = measured(store, encoder)
+    return fuse(found, voices(asked.words, here.strength, here.rows, here.captioned))
+
+
+def _newest(store: Store, query: Query, depth: int) -> list[Candidate]:
+    """What a query of filters alone finds, by falling date."""
+    found = store.newest(depth, where=query.where, filters=query.filters)
+    return [Candidate(one, 0.0, -float(rank), {}) for rank, one in enumerate(found)]
+
+
+def _folded(store: Store, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best of each group of near-duplicates, in order, with the ids of the others; the least id names the group."""
+    older = [one.id for one in candidates if not one.found.look]
+    thumbnails = store.thumbnails(older) if older else {}
+    found = [one.found for one in candidates]
+    portraits = [
+        Portrait(
+            version=one.version if one.modality == Modality.IMAGE else "",
+            look=one.look or look(thumbnails.get(one.id, b"")),
+            camera=one.camera,
+            taken=one.captured_at,
+        )
+        for one in found
+    ]
+    folded = []
+    for first, *others in fold(portraits):
+        alike = tuple(found[at].id for at in others)
+        name = min(found[first].id, *alike) if alike else None
+        folded.append(replace(candidates[first], group=name, alike=alike))
+    return folded
+
+
+def _varied(store: Store, candidates: Sequence[Candidate], k: int) -> list[Candidate]:
+    if not candidates:
+        return []
+    pool = candidates[: max(50, DEPTH * k)]
+    vectors = store.vectors([one.id for one in pool])
+    there = np.flatnonzero(np.isfinite(vectors).all(axis=1)).tolist()
+    worth = np.array([pool[at].fused for at in there], np.float32)
+    return [pool[there[at]] for at in various(vectors[there], worth, k)]
 
 
 def _left_out(terms: Sequence[Term]) -> list[Filter]:
@@ -155,7 +263,7 @@ def _vector_of(store: Store, encoder: Callable[[], Encoder], term: Term) -> NDAr
 def _hit(rank: int, one: Candidate, load: Callable[[str], bytes]) -> Hit:
     score = float(np.clip(one.score, -1.0, 1.0))
     shown = hit_of(one.found, rank, load)
-    return replace(shown, score=score, why=one.why, relevance=one.relevance, group=one.group)
+    return replace(shown, score=score, why=one.why, relevance=one.relevance, group=one.group, alike=one.alike)
 
 
 def hit_of(found: Found, rank: int, load: Callable[[str], bytes]) -> Hit:
