@@ -291,6 +291,15 @@ def test_sorting_by_date_comes_after_the_cut(tmp_path: Path) -> None:
     assert dates == sorted(dates, reverse=True)
 
 
+def test_a_picture_found_by_its_file_s_name_is_told_by_it(tmp_path: Path) -> None:
+    for n, name in enumerate(("lighthouse", "IMG_0001", "IMG_0002")):
+        paint(tmp_path / "pictures" / f"{name}.png", (n, 0, 0))
+    collection = sightline.open(f"{tmp_path}/t", model=FakeEncoder())
+    collection.ingest(tmp_path / "pictures")
+    hits = collection.search("lighthouse", 3, min_relevance=0.5)
+    assert [hit.name for hit in hits] == ["lighthouse.png"]
+
+
 @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
 def test_a_cutoff_that_is_no_probability_is_refused(collection: sightline.Collection, least: float) -> None:
     with pytest.raises(QueryError, match="from 0 to 1"):

@@ -391,18 +391,18 @@ def test_no_dups_is_exit_code_3_and_still_a_document(tmp_path: Path, capsys: pyt
 def test_the_command_line_folds_and_says_so(
     collection: sightline.Collection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["search", "red", "-c", collection.address, "--json"]) == 0
+    assert main(["search", "red", "--min-relevance", "0", "-c", collection.address, "--json"]) == 0
     hits = json.loads(capsys.readouterr().out)["hits"]
     assert sorted(len(hit["alike"]) for hit in hits) == [0, 0, 0, 1, 2]
     assert all((hit["group"] is not None) == bool(hit["alike"]) for hit in hits)
-    assert main(["search", "red", "-c", collection.address]) == 0
+    assert main(["search", "red", "--min-relevance", "0", "-c", collection.address]) == 0
     out, err = capsys.readouterr()
     assert [len(line.split("\t")) for line in out.splitlines()] == [4] * 5  # rank, score, uri, text: a contract
     assert "3 near-duplicates folded; --no-group shows them one by one\n" in err
 
 
 def test_no_group_shows_all_of_them(collection: sightline.Collection, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["search", "red", "-c", collection.address, "--no-group"]) == 0
+    assert main(["search", "red", "--min-relevance", "0", "-c", collection.address, "--no-group"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 8
     assert "folded" not in err
@@ -413,7 +413,7 @@ def test_on_a_terminal_a_hit_says_how_many_are_alike(
 ) -> None:
     monkeypatch.setattr("sightline.render.on_terminal", lambda stream=None: True)
     monkeypatch.setenv("COLUMNS", "100")
-    assert main(["search", "red", "-c", collection.address]) == 0
+    assert main(["search", "red", "--min-relevance", "0", "-c", collection.address]) == 0
     out = capsys.readouterr().out
     assert out.count("+2 alike") == 1
     assert out.count("+1 alike") == 1

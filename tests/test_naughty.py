@@ -66,10 +66,10 @@ def test_every_naughty_file_name_is_indexed_once_found_again_and_written_as_json
 
     uris = {uri for chunk in sightline.open(address)._store.ids() for _, uri in chunk}
     assert uris == {file_uri(os.fsdecode(folder + b"/" + name)) for name in names}, "each name survives byte for byte"
-    code, out, _ = run("search", "red", "-k", "500", "--json", "-c", address)
+    code, out, _ = run("search", "red", "--min-relevance", "0", "-k", "500", "--json", "-c", address)
     assert (code, len(json.loads(out)["hits"])) == (0, 500)
     assert not (set(out) & set(map(chr, range(32))) - {"\n"}), "nothing in the document steers a terminal"
-    code, out, _ = run("search", "red", "-k", "500", "-c", address)
+    code, out, _ = run("search", "red", "--min-relevance", "0", "-k", "500", "-c", address)
     assert [line.count("\t") for line in out.splitlines()] == [3] * 500
     code, out, _ = run("index", os.fsdecode(folder), "-c", address, "--json")
     assert (json.loads(out)["unchanged"], json.loads(out)["rows"]) == (500, 500)
@@ -91,7 +91,7 @@ def test_every_naughty_caption_is_kept_as_it_is_and_does_no_harm_as_a_query(
     rows = collection._store.rows.table.to_arrow().select(["uri", "text"]).to_pylist()
     assert {row["uri"]: row["text"] for row in rows} == {item.uri: item.text for item in items}
 
-    code, out, _ = run("search", "red", "-k", "500", "--json", "-c", address)
+    code, out, _ = run("search", "red", "--min-relevance", "0", "-k", "500", "--json", "-c", address)
     assert {hit["uri"]: hit["text"] for hit in json.loads(out)["hits"]} == {item.uri: item.text for item in items}
     for text in captions[::step]:
         try:

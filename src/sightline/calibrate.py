@@ -73,7 +73,7 @@ class Calibration:
     both: Head
 
     def __call__(self, evidence: Evidence, channels: Iterable[str] = ("vector", "text")) -> Values:
-        """A probability for each hit. Without the text channel, and where a hit has no text, the vector decides."""
+        """A probability for each hit. Where only vectors are asked, or a hit has no text, the vector decides."""
         asked = set(channels)
         if "vector" not in asked:
             return self.text(evidence)
@@ -126,7 +126,7 @@ def gather(
 ) -> Evidence:
     """The evidence for hits with these `vectors` (n, dim) and `texts` (captions and what was read, a line each).
 
-    `vector` (dim,) is the query's, `words` what it says.
+    `vector` (dim,) is the query's, `words` what it says. Names of files that were found by them belong to `texts`.
     """
     cosines = (vectors @ vector).astype(np.float64)  # (n,)
     told, pairs = _said(words, texts, background)

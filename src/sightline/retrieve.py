@@ -135,7 +135,7 @@ def retrieve(
             misses = sum((one.relevance or 0.0) < cutoff for one in judged[:k])
         is_cut = len(candidates) < len(seen)  # what is further down would hardly stay
         if group:
-            candidates = _folded(store, candidates)
+            candidates = _folded(store, candidates, None if diverse else k)
         all_seen = len(seen) < depth - len(own)
         if not group or len(candidates) >= k or all_seen or is_cut or depth >= DEPTH * MOST:
             break
@@ -160,10 +160,15 @@ def _judged(
     if not candidates:
         return []
     vectors = store.vectors([one.id for one in candidates])  # (n, dim)
-    texts = [f"{one.found.text}\n{one.found.ocr}" for one in candidates]
+    texts = [f"{one.found.text}\n{one.found.ocr}\n{_named(one)}" for one in candidates]
     evidence = calibrate.gather(asked.words, asked.vector, vectors, texts, backgrounds.get(encoder))
     said = calibrate.calibration(store.manifest.fingerprint)(evidence, channels)
     return [replace(one, relevance=float(chance)) for one, chance in zip(candidates, said, strict=True)]
+
+
+def _named(one: Candidate) -> str:
+    """The words of the file's name where they were what was found; any picture has a name, and most say nothing."""
+    return one.found.name.replace(".", " ") if "name" in one.why else ""
 
 
 def _fused(
@@ -183,8 +188,11 @@ def _newest(store: Store, query: Query, depth: int) -> list[Candidate]:
     return [Candidate(one, 0.0, -float(rank), {}) for rank, one in enumerate(found)]
 
 
-def _folded(store: Store, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best of each group of near-duplicates, in order, with the ids of the others; the least id names the group."""
+def _folded(store: Store, candidates: Sequence[Candidate], most: int | None) -> list[Candidate]:
+    """The best of each group of near-duplicates, in order, with the ids of the others; the least id names the group.
+
+    At most `most` of them: what would come after them is not looked at.
+    """
     older = [one.id for one in candidates if not one.found.look]
     thumbnails = store.thumbnails(older) if older else {}
     found = [one.found for one in candidates]
@@ -198,7 +206,7 @@ def _folded(store: Store, candidates: Sequence[Candidate]) -> list[Candidate]:
         for one in found
     ]
     folded = []
-    for first, *others in fold(portraits):
+    for first, *others in fold(portraits, most):
         alike = tuple(found[at].id for at in others)
         name = min(found[first].id, *alike) if alike else None
         folded.append(replace(candidates[first], group=name, alike=alike))
