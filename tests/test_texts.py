@@ -12,6 +12,7 @@ from sightline import index, texts
 from sightline.schema import Encoded, Item, Manifest, Reading, TextLine, version_of
 from sightline.sources import HeldBytes
 from sightline.store import Address, Store
+from sightline.verify import verify
 
 UNIT = np.array([1, 0, 0, 0], np.float32)
 LINE = TextLine("STOP", 0.98, (0.1, 0.2, 0.3, 0.2, 0.3, 0.4, 0.1, 0.4))
@@ -75,11 +76,24 @@ def test_full_text_over_readings_is_made_when_the_first_picture_shows_text(store
 
     put(store, Reading("fake 1"), "c")
     assert not index.tend(store)
-    assert indexed() == {"text"}
+    assert "ocr" not in indexed()
     put(store, STOP, "a")
     assert index.tend(store)
-    assert indexed() == {"text", "ocr"}
+    assert "ocr" in indexed()
     assert not index.tend(store)
+
+
+def test_damaged_full_text_over_readings_is_named_and_made_again(store: Store) -> None:
+    put(store, STOP, "a")
+    index.tend(store)
+    assert "index of text" not in {one.id for one in verify(store).problems}
+    for path in [path for path in (store.rows.folder / "_indices").rglob("*") if path.is_file()]:
+        path.write_bytes(path.read_bytes()[:-9])
+    again = Store(store.address)
+    assert "index of text" in {one.id for one in verify(again).problems}
+    index.tend(again)
+    assert "index of text" not in {one.id for one in verify(again).problems}
+    assert names(again.search_text("stop", 5, column="ocr")) == ["a"]
 
 
 def test_null_is_never_read_and_empty_is_read(store: Store) -> None:

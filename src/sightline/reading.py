@@ -36,8 +36,8 @@ CHUNK = 256
 COMMIT_ROWS, COMMIT_SECONDS = 512, 5.0
 AHEAD = 2
 """Pictures under way for each reader."""
-MOST_READERS = 4
-"""Each holds its own graphs, some 200 MB with a large picture in work; beyond, they get more threads each."""
+MOST_READERS = 2
+"""Each needs up to 1 GB for a large picture (measured: docs/ocr.md); with more cores they get more threads each."""
 
 PASSING = frozenset({SkipReason.UNREADABLE, SkipReason.MISSING, SkipReason.FETCH_FAILED})
 """Reasons that may pass without the picture changing: such rows stay unread, and every run tries them again."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sightline import media
 from sightline.errors import BadMedia, SightlineError
 from sightline.fragments import damaged_indexes
+from sightline.index import TEXTS
 from sightline.rows import matrix
 from sightline.salvage import Pictures, Reading, Unreadable, look_at_pictures
 from sightline.schema import Problem, VerifyReport, vector_digest, version_of
@@ -153,8 +154,8 @@ def _of_index(store: Store) -> Sequence[Problem]:
     if damaged:
         return [Problem("index of text", f"{name} is damaged") for name in damaged]
     try:
-        if any(index.columns == ["text"] for index in store.rows.table.list_indices()):
-            store.search_text("picture", 1)
+        for column in {index.columns[0] for index in store.rows.table.list_indices()} & TEXTS:
+            store.search_text("picture", 1, column=column)
     except (SightlineError, RuntimeError) as error:
         return [Problem("index of text", str(error).split("\n", 1)[0][:300])]
     return ()
