@@ -25,14 +25,15 @@ from sightline.looks import Looks
 ALIKE, NEAR = 0.94, 16
 """Least likeness, and most bits of the hash that may differ."""
 FAR_ALIKE, FAR = 0.97, 22
-"""Where more bits differ the likeness has to be greater: the view has moved."""
+"""Where up to FAR bits differ the likeness has to be greater: the view has moved."""
 BURST_ALIKE, BURST_SECONDS = 0.85, 2.0
 """Enough for pictures of one camera taken at most so many seconds apart: things move, and chance is unlikely."""
 HOPELESS = 0.5
 """Looks that correlate less as they lie are not laid over each other; of a burst, half as much."""
 TINT = 10.0
 """Two colourings of one picture (a shirt in red, a shirt in blue) differ by more levels than this."""
-SMALL, BLOCK, TABLES = 4096, 512, 24
+SMALL, BLOCK, TABLES = 2048, 512, 24
+"""Up to SMALL portraits are all compared; of more, BLOCK at a time, those that one of TABLES brings together."""
 BALANCE = 0.4
 """What being right counts for beside being different, in `various` (docs/groups.md, measured)."""
 
@@ -62,7 +63,7 @@ class _Gallery:
 
 
 def alike(one: Sequence[Portrait], other: Sequence[Portrait]) -> NDArray[np.bool_]:
-    """Whether each pair (n,) is one of near-duplicates. It does not matter which is called the first."""
+    """Whether each pair (n,) is one of near-duplicates."""
     gallery = _gallery([*one, *other])
     return _alike(gallery, np.arange(len(one)), np.arange(len(one), len(gallery.hashes)))
 

@@ -21,7 +21,8 @@ SIDE, TINT = 24, 8
 BYTES = SIDE * SIDE + 2 * TINT * TINT
 FLAT = 4.0
 """Grey levels whose standard deviation is less have nothing to compare: a black frame, a blank page."""
-STEPS = 8
+FEW, STEPS, CLOSE = 3, 8, 0.05
+"""Nothing is gained by going on where a correlation that is far from enough after a few steps, or from one side."""
 REACH = 0.2
 """No corner is moved further than this share of the side, and as much of the picture has to be left in view."""
 
@@ -96,10 +97,10 @@ def likeness(
         some = some[~(flat(one[some]) | flat(other[some]))]
         first, second = _grey(one[some]), _grey(other[some])
         best[some] = _as_they_lie(first, second)
-        for fixed, moving in ((first, second), (second, first)):
-            open_ = np.flatnonzero((best[some] >= least[some]) & (best[some] < most[some]))
+        for fixed, moving, far in ((first, second, least[some]), (second, first, most[some] - CLOSE)):
+            open_ = np.flatnonzero((best[some] >= far) & (best[some] < most[some]))
             if len(open_):
-                found = _laid_over(fixed[open_], moving[open_])
+                found = _laid_over(fixed[open_], moving[open_], most[some[open_]])
                 best[some[open_]] = np.maximum(best[some[open_]], found)
     return best
 
@@ -114,8 +115,22 @@ def _grey(looks: Looks) -> NDArray[np.float32]:
     return looks[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE).astype(np.float32)
 
 
-def _laid_over(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The best correlation (n,) on the way of moving (n, 24, 24) onto fixed, at most STEPS affine steps."""
+def _laid_over(
+    fixed: NDArray[np.float32], moving: NDArray[np.float32], enough: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The best correlation (n,) on the way of moving (n, 24, 24) onto fixed: FEW affine steps, then STEPS in all for
+    those that are close to `enough` (n,) by then and not there."""
+    best, warp = _moved(fixed, moving, np.tile(np.eye(3, dtype=np.float32), (len(fixed), 1, 1)), FEW)
+    rest = np.flatnonzero((best >= enough - 2 * CLOSE) & (best < enough))
+    if len(rest):
+        best[rest] = np.maximum(best[rest], _moved(fixed[rest], moving[rest], warp[rest], STEPS - FEW)[0])
+    return best
+
+
+def _moved(
+    fixed: NDArray[np.float32], moving: NDArray[np.float32], warp: NDArray[np.float32], steps: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The best correlation (n,) in so many steps from `warp` (n, 3, 3), and the warp that they end with."""
     n, half = len(fixed), (SIDE - 1) / 2
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j].astype(np.float32).reshape(2, -1)  # (576,), corners at ±1
     place = np.stack([x, y, np.ones_like(x)])  # (3, 576)
@@ -126,9 +141,8 @@ def _laid_over(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> NDArr
     normal = slopes @ slopes.transpose(0, 2, 1)
     ridge = 1e-3 * np.trace(normal, axis1=1, axis2=2) / 6 + 1e-9
     solve = np.linalg.inv(normal + ridge[:, None, None] * np.eye(6, dtype=np.float32))
-    warp = np.tile(np.eye(3, dtype=np.float32), (n, 1, 1))
     best = np.full(n, -1.0, np.float32)
-    for _ in range(STEPS + 1):
+    for _ in range(steps + 1):
         where = warp[:, :2] @ place  # (n, 2, 576)
         seen, inside = _sampled(moving, where[:, 0] * half + half, where[:, 1] * half + half)
         levels, _ = _centred(seen, inside)
@@ -140,7 +154,7 @@ def _laid_over(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> NDArr
         change = np.tile(np.eye(3, dtype=np.float32), (n, 1, 1))
         change[:, :2] += step.reshape(n, 2, 3)
         warp = (warp @ np.linalg.inv(change)).clip(-2, 2)
-    return best
+    return best, warp
 
 
 def _centred(
