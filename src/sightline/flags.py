@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from sightline.collection import Collection
 
 NOTHING_FOUND = 3  # exit code
+MIN_RELEVANCE = 0.5
+"""What a search of the command line shows: hits that are more likely right than wrong."""
 
 CollectionFlag = Annotated[
     str | None,
