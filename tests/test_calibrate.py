@@ -124,7 +124,7 @@ def test_with_one_picture_the_query_is_compared_with_what_sentences_usually_scor
 def test_the_shipped_coefficients_never_take_evidence_for_a_fault() -> None:
     told = json.loads((DATA / "cutoff" / "cutoff.json").read_text())
     for heads in (told["any"], *told["encoders"].values()):
-        for head in heads.values():
+        for head in (heads["vector"], heads["text"]):
             assert all(weight >= 0 for name, weight in head.items() if name != "bias")
 
 
@@ -135,17 +135,21 @@ def test_without_evidence_relevance_is_low(channels: tuple[str, ...]) -> None:
 
 
 def test_a_caption_that_says_all_of_it_is_relevant_and_one_that_says_none_is_not() -> None:
-    usual = Evidence(np.ones(2), np.ones(2), np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([True, True]))
+    usual = Evidence(np.ones(2), np.zeros(2), np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([True, True]))
     yes, no = calibrate.calibration()(usual)
     assert yes > 0.7
     assert no < 0.2
 
 
-def test_where_there_is_no_text_the_vector_decides() -> None:
-    judge = Calibration(Head(1.0, {}), Head(2.0, {}), Head(-3.0, {"told": 1.0}))
-    shown = Evidence(np.zeros(2), np.zeros(2), np.array([3.0, 0.0]), np.zeros(2), np.array([True, False]))
-    assert judge(shown).tolist() == pytest.approx([0.5, 1 / (1 + math.exp(-1))])
-    assert judge(shown, ("text",)).tolist() == pytest.approx([1 / (1 + math.exp(-2))] * 2)
+@pytest.mark.parametrize("beside", [True, False])
+def test_text_decides_where_there_is_some_and_a_good_vector_may_speak_beside_it(beside: bool) -> None:
+    judge = Calibration(Head(-1.0, {"pull": 1.0}), Head(-3.0, {"told": 4.0}), beside)
+    pull, told = np.array([0.0, 3.0, 0.0, 3.0]), np.array([1.0, 0.0, 1.0, 1.0])
+    shown = Evidence(np.zeros(4), pull, told, np.zeros(4), np.array([True, True, False, False]))
+    seen, said = 1 / (1 + np.exp([1, -2, 1, -2])), 1 / (1 + np.exp([-1, 3, -1, -1]))
+    assert judge(shown).tolist() == pytest.approx([said[0], seen[1] if beside else said[1], seen[2], seen[3]])
+    assert judge(shown, ("vector",)).tolist() == pytest.approx(seen.tolist())
+    assert judge(shown, ("text",)).tolist() == pytest.approx(said.tolist())
 
 
 @pytest.mark.parametrize(

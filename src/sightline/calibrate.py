@@ -66,25 +66,34 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How evidence becomes a probability: by `vector` alone, by `text` alone, by `both`."""
+    """How evidence becomes a probability: by what the `vector` says, or by what the `text` says.
+
+    `beside`: whether the vector is good enough to speak for a hit whose text does not. A weak encoder has a little to
+    say of every picture, and would drown what captions know for certain.
+    """
 
     vector: Head
     text: Head
-    both: Head
+    beside: bool
 
     def __call__(self, evidence: Evidence, channels: Iterable[str] = ("vector", "text")) -> Values:
-        """A probability for each hit. Where only vectors are asked, or a hit has no text, the vector decides."""
+        """A probability for each hit: by its text where it has any and that is asked, else by its vector.
+
+        With `beside` the higher one counts: captions leave out most of what a picture shows.
+        """
         asked = set(channels)
+        said = self.text(evidence)
         if "vector" not in asked:
-            return self.text(evidence)
+            return said
+        seen = self.vector(evidence)
         if asked == {"vector"}:
-            return self.vector(evidence)
-        return np.where(evidence.texts, self.both(evidence), self.vector(evidence))
+            return seen
+        return np.where(evidence.texts, np.maximum(seen, said) if self.beside else said, seen)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Calibration:
-        heads = {name: dict(told[name]) for name in ("vector", "text", "both")}
-        return cls(**{name: Head(head.pop("bias"), head) for name, head in heads.items()})
+        heads = {name: dict(told[name]) for name in ("vector", "text")}
+        return cls(**{name: Head(head.pop("bias"), head) for name, head in heads.items()}, beside=told["beside"])
 
 
 def calibration(fingerprint: str = "") -> Calibration:
