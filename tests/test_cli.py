@@ -23,7 +23,7 @@ from sightline import collection as facade
 from sightline import render
 from sightline.cli import main
 from sightline.collection import Collection
-from sightline.schema import Progress
+from sightline.reports import Progress
 
 COMMANDS = (
     "index",

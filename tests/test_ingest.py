@@ -17,7 +17,8 @@ from PIL import Image
 import sightline
 from sightline import ingest as ingest_module
 from sightline.errors import CollectionError, SourceError
-from sightline.schema import IngestReport, Item, Progress, SkipReason
+from sightline.reports import IngestReport, Progress
+from sightline.schema import Item, SkipReason
 from sightline.sources import HeldBytes, file_uri
 
 

@@ -12,11 +12,11 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
-WORDS = {"schema", "errors", "config"}
+WORDS = {"schema", "reports", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr"}
 FLOWS = {"examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
-EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "previews", "demo", "__main__"}
+EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "progress", "previews", "demo", "__main__"}
 
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),

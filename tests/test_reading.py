@@ -17,7 +17,8 @@ import sightline
 from sightline import cli, ocr, reading, texts
 from sightline.errors import CollectionMissing, MissingExtra
 from sightline.executors import LocalExecutor
-from sightline.schema import Progress, Reading, SkipReason, TextLine
+from sightline.reports import Progress
+from sightline.schema import Reading, SkipReason, TextLine
 
 PLACE = (0.1, 0.1, 0.9, 0.1, 0.9, 0.2, 0.1, 0.2)
 SIGNS = {"red": "STOP", "green": "EXIT 12"}

@@ -8,7 +8,9 @@ import pytest
 import typer
 
 from sightline import render
-from sightline.schema import Channel, Hit, Hits, IngestReport, Modality, Progress, Query, Skipped, SkipReason, Term
+from sightline.progress import Ticker, ticker
+from sightline.reports import IngestReport, Progress
+from sightline.schema import Channel, Hit, Hits, Modality, Query, Skipped, SkipReason, Term
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31mred\x9b2J"
 
@@ -148,7 +150,7 @@ def test_the_report_groups_what_was_skipped_and_names_the_first() -> None:
 
 
 def test_progress_as_json_is_one_line_per_commit(capsys: pytest.CaptureFixture[str]) -> None:
-    with render.ticker("json") as tell:
+    with ticker("json") as tell:
         tell(Progress(3, 2, 2, 1))
         tell(Progress(6, 5, 4, 1))
     assert [json.loads(line) for line in capsys.readouterr().err.splitlines()] == [
@@ -160,13 +162,13 @@ def test_progress_as_json_is_one_line_per_commit(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.usefixtures("terminal")
 def test_the_bar_goes_to_stderr_and_nothing_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    with render.ticker("auto", count=lambda: 4) as tell:
+    with ticker("auto", count=lambda: 4) as tell:
         tell(Progress(2, 2, 2, 0))
     assert capsys.readouterr().out == ""
 
 
 def test_a_count_that_fails_does_not_disturb_the_work() -> None:
-    tell = render.Ticker()
+    tell = Ticker()
     tell.count(lambda: 1 // 0)
     assert tell.total is None
 

@@ -20,7 +20,8 @@ from sightline import index, rebuild
 from sightline.cli import main
 from sightline.errors import CollectionError
 from sightline.fragments import fragments, newest_first
-from sightline.schema import Problem, Progress, item_id, version_of
+from sightline.reports import Problem, Progress
+from sightline.schema import item_id, version_of
 from sightline.sources import file_uri
 
 

@@ -13,6 +13,7 @@ import typer
 from sightline import render
 from sightline.errors import SightlineError, UsageError
 from sightline.flags import NOTHING_FOUND, CollectionFlag, JsonFlag, examples, open_collection
+from sightline.progress import transfer
 
 if TYPE_CHECKING:
     from sightline.encoders import Plan
@@ -117,7 +118,7 @@ def models_fetch(
     from sightline.encoders import fetch_model
 
     at = settings()
-    with render.transfer() as bar:
+    with transfer() as bar:
         try:
             done = fetch_model(
                 name,

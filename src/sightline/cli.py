@@ -27,6 +27,7 @@ from sightline.flags import (
     listed,
     open_collection,
 )
+from sightline.progress import ticker
 
 if TYPE_CHECKING:
     from sightline.collection import Collection
@@ -191,7 +192,7 @@ def index(
     told = len(target.notices)
     if source:
         _announce(target, source)
-    with render.ticker(progress, count=lambda: len(target) if rebuild else listed(source or (), exclude or ())) as tell:
+    with ticker(progress, count=lambda: len(target) if rebuild else listed(source or (), exclude or ())) as tell:
         try:
             if rebuild:
                 report = target.rebuild(model=model, progress=tell)

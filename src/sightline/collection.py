@@ -47,25 +47,9 @@ from sightline.ocr import RapidReader, Reader
 from sightline.ocr import check as check_ocr
 from sightline.reading import read_texts
 from sightline.rebuild import rebuild
+from sightline.reports import Info, IngestReport, OcrReport, OptimizeReport, Progress, VerifyReport, VersionEntry
 from sightline.retrieve import CHANNELS, hit_of, retrieve
-from sightline.schema import (
-    Hit,
-    Hits,
-    Info,
-    IngestReport,
-    Item,
-    Manifest,
-    OcrReport,
-    OptimizeReport,
-    Progress,
-    Query,
-    Skipped,
-    SkipReason,
-    StoredItem,
-    VerifyReport,
-    VersionEntry,
-    version_of,
-)
+from sightline.schema import Hit, Hits, Item, Manifest, Query, Skipped, SkipReason, StoredItem, version_of
 from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
 from sightline.store import Address, Store
 from sightline.store import list_collections as _list_collections
@@ -355,7 +339,7 @@ class Collection:
         before them (docs/groups.md). With `min_relevance` (0 to 1) each hit says how likely it is to be relevant, and
         those below are left out; None asks nothing of the kind (docs/cutoff.md).
         `where` is SQL over the columns: never pass on what a stranger typed. `channels` limits what is asked: `vector`,
-        `text`. Raises QueryError, CollectionMissing.
+        `text`, `ocr`, `name`. Raises QueryError, CollectionMissing.
         """
         asked = self._query(query, where=where, literal=literal, now=now)
         find = lambda ident: self.get(ident).id  # noqa: E731

@@ -15,7 +15,9 @@ from sightline import collection, plots, render
 from sightline.encoders import POCKET
 from sightline.errors import UnknownModel
 from sightline.flags import MIN_RELEVANCE, listed
-from sightline.schema import Hits, IngestReport
+from sightline.progress import ticker
+from sightline.reports import IngestReport
+from sightline.schema import Hits
 
 ADDRESS = "data/tables#streets"
 FIGURE = Path("data/demo.png")
@@ -67,7 +69,7 @@ NEXT = (
 
 
 def _index(scenes: collection.Collection) -> IngestReport:
-    with render.ticker("auto", count=lambda: listed(["streets"])) as progress:
+    with ticker("auto", count=lambda: listed(["streets"])) as progress:
         try:
             return scenes.ingest("streets", progress=progress)
         except UnknownModel:  # made by a former version, with the model that came along then

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import CollectionError
-from sightline.schema import VersionEntry
+from sightline.reports import VersionEntry
 
 if TYPE_CHECKING:
     from sightline.store import Store

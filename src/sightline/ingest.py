@@ -26,20 +26,9 @@ from numpy.typing import NDArray
 from sightline import index
 from sightline.errors import CollectionError
 from sightline.executors import Executor, Worker, skip_for
+from sightline.reports import IngestReport, OcrReport, Progress
 from sightline.rows import Known, amended, dump_meta
-from sightline.schema import (
-    Encoded,
-    IngestReport,
-    Item,
-    Manifest,
-    Modality,
-    OcrReport,
-    Progress,
-    Skipped,
-    SkipReason,
-    item_id,
-    version_of,
-)
+from sightline.schema import Encoded, Item, Manifest, Modality, Skipped, SkipReason, item_id, version_of
 from sightline.sources import Fixed, Source, still_there
 from sightline.store import Store
 

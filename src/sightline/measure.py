@@ -13,6 +13,7 @@ import typer
 from sightline import render
 from sightline.errors import SourceError, UsageError
 from sightline.flags import CollectionFlag, JsonFlag, SaveFlag, check_figure, examples, listed, open_collection
+from sightline.progress import ticker
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -188,7 +189,7 @@ def _indexed(spec: str, models: Sequence[str | None]) -> Iterator[Collection]:
             if target.encoder and target.model_notice:
                 render.note(target.model_notice)
         for target in opened:
-            with render.ticker("auto", count=lambda: listed([spec])) as tell:
+            with ticker("auto", count=lambda: listed([spec])) as tell:
                 report = target.ingest(spec, keep="none", progress=tell)
             if report.skipped:
                 render.note(f"{render.count(len(report.skipped), 'item')} of {spec} cannot be used and are left out")

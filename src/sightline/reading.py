@@ -26,7 +26,8 @@ from sightline.decoding import Decoders, Preparation, take_apart
 from sightline.errors import BadMedia, NoDecoder
 from sightline.executors import TakeApart
 from sightline.ocr import TARGET, Reader, shrunk
-from sightline.schema import Modality, OcrReport, Progress, Reading, Skipped, SkipReason
+from sightline.reports import OcrReport, Progress
+from sightline.schema import Modality, Reading, Skipped, SkipReason
 from sightline.store import Store
 from sightline.texts import Unread
 

@@ -16,18 +16,10 @@ from datetime import datetime
 from sightline import index, media
 from sightline.errors import CollectionError
 from sightline.executors import Executor, Worker
+from sightline.reports import IngestReport, Progress
 from sightline.rows import Known
 from sightline.salvage import salvage
-from sightline.schema import (
-    Encoded,
-    IngestReport,
-    Item,
-    Manifest,
-    Progress,
-    Skipped,
-    vector_digest,
-    version_of,
-)
+from sightline.schema import Encoded, Item, Manifest, Skipped, vector_digest, version_of
 from sightline.store import Address, Store
 
 BATCH = 512

@@ -10,6 +10,7 @@ import typer
 from sightline import measure, render
 from sightline.errors import SightlineError, UsageError
 from sightline.flags import CollectionFlag, JsonFlag, SaveFlag, check_figure, examples, listed, open_collection
+from sightline.progress import ticker
 
 if TYPE_CHECKING:
     from sightline.tune import Options, Tuned
@@ -134,7 +135,7 @@ def _head(source: str | None, collection: str | None, base: str | None, out: str
     target = open_collection(f"{beside / 'vectors'}#items", model=base)
     if target.encoder and target.model_notice:
         render.note(target.model_notice)
-    with render.ticker("auto", count=lambda: listed([source])) as tell:
+    with ticker("auto", count=lambda: listed([source])) as tell:
         report = target.ingest(source, keep="none", progress=tell)
     if report.skipped:
         render.note(f"{render.count(len(report.skipped), 'item')} of {source} cannot be used and are left out")

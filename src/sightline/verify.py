@@ -20,9 +20,10 @@ from sightline import media
 from sightline.errors import BadMedia, SightlineError
 from sightline.fragments import damaged_indexes
 from sightline.index import TEXTS
+from sightline.reports import Problem, VerifyReport
 from sightline.rows import matrix
 from sightline.salvage import Pictures, Reading, Unreadable, look_at_pictures
-from sightline.schema import Problem, VerifyReport, vector_digest, version_of
+from sightline.schema import vector_digest, version_of
 from sightline.sources import FileBytes, path_of, still_there
 from sightline.store import Store
 
