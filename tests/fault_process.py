@@ -21,8 +21,7 @@ from fakes import FakeEncoder
 from pictures import colours, paint, write_captions
 
 import sightline
-from sightline import collection as facade
-from sightline import ingest
+from sightline import choice, ingest
 from sightline.cli import main
 
 SCENARIOS = {
@@ -118,7 +117,7 @@ def strike(faults: ctypes.CDLL, root: Path, base: Path, scenario: str, errno: in
 def start(library: str, folder: str, scenario: str, errno: str, sticky: str, *ns: str) -> None:
     faults = ctypes.CDLL(library)
     faults.fault_arm.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int, ctypes.c_int]
-    facade.load_encoder = lambda *_args, **_kwargs: FakeEncoder()  # type: ignore[assignment]
+    choice.load_encoder = lambda *_args, **_kwargs: FakeEncoder()  # type: ignore[assignment]
     ingest.COMMIT_ROWS = 4
     base = Path(folder) / "at" / "x"
     prepare(base)

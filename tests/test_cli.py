@@ -19,8 +19,7 @@ from model_folders import hand_folder
 from PIL import Image
 
 import sightline
-from sightline import collection as facade
-from sightline import render
+from sightline import choice, render
 from sightline.cli import main
 from sightline.collection import Collection
 from sightline.reports import Progress
@@ -72,7 +71,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     encoder = FakeEncoder()
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: encoder)
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: encoder)
     return encoder
 
 

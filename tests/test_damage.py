@@ -12,7 +12,7 @@ from fakes import FakeEncoder
 from pictures import COLOURS, colours, paint
 
 import sightline
-from sightline import collection as facade
+from sightline import choice
 from sightline.cli import main
 from sightline.errors import CollectionDamaged
 from sightline.fragments import fragments, newest_first
@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def root(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same files at the same place, fresh for each test: uris are absolute."""
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
     spare = made.with_name("spare")
     if not spare.exists():
         shutil.copytree(made, spare)

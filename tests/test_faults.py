@@ -18,8 +18,7 @@ from fault_process import SCENARIOS, said_badly, wrong
 from pictures import many
 
 import sightline
-from sightline import collection as facade
-from sightline import ingest
+from sightline import choice, ingest
 from sightline.cli import main
 
 HERE = Path(__file__).parent
@@ -103,7 +102,7 @@ def pictures(tmp_path: Path) -> Path:
 def test_a_full_disk_is_one_line_and_with_more_room_the_run_completes(
     small_disk: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
     monkeypatch.setattr(ingest, "COMMIT_ROWS", 8)
     address = f"{small_disk}/t"
     code = main(["index", str(pictures), "-c", address])
@@ -126,8 +125,8 @@ LIMITED = """
 import resource, sys
 sys.path.insert(0, sys.argv[3])
 from fakes import FakeEncoder
-from sightline import collection as facade
-facade.load_encoder = lambda *_args, **_kwargs: FakeEncoder()
+from sightline import choice
+choice.load_encoder = lambda *_args, **_kwargs: FakeEncoder()
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
 from sightline.cli import main
 sys.exit(main(["index", sys.argv[1], "-c", sys.argv[2]]))
@@ -152,7 +151,7 @@ def test_a_limit_on_file_sizes_is_one_line_and_without_it_the_run_completes(tmp_
 
 
 def test_the_check_itself_sees_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
     folder = many(tmp_path / "pictures", 3)
     collection = sightline.open(f"{tmp_path}/t", model=FakeEncoder())
     collection.ingest(folder)

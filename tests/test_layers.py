@@ -29,6 +29,7 @@ NOUNS_OF = {
     **dict.fromkeys(("dups", "fusion", "groups", "strength"), "retrieve"),
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
+    "choice": "collection",
 }
 """A part's second noun has a file of its own and counts as the part."""
 

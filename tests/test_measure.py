@@ -14,8 +14,7 @@ import pytest
 from fakes import FakeEncoder
 from pictures import colours
 
-from sightline import collection as facade
-from sightline import evaluate, render
+from sightline import choice, evaluate, render
 from sightline.cli import main
 from sightline.schema import Vectors
 
@@ -46,7 +45,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     encoders = {"good": FakeEncoder(name="good"), "blind": BlindEncoder(name="blind", fingerprint="b" * 64)}
-    monkeypatch.setattr(facade, "load_encoder", lambda name, **_: encoders.get(str(name), FakeEncoder()))
+    monkeypatch.setattr(choice, "load_encoder", lambda name, **_: encoders.get(str(name), FakeEncoder()))
 
     def _run(*args: str | Path) -> Ran:
         capsys.readouterr()
@@ -124,7 +123,7 @@ def test_fail_under_ends_1_with_one_line_and_still_prints_the_document(run: Run,
 def test_what_cannot_be_meant_is_said_before_anything_is_encoded(
     run: Run, photos: Path, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facade, "load_encoder", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(choice, "load_encoder", lambda *_, **__: pytest.fail("a model was loaded"))
     ran = run("eval", photos, *flags)
     assert (ran.code, ran.out) == (2, "")
 

@@ -20,8 +20,7 @@ from pictures import colours, many, paint
 from PIL import Image
 
 import sightline
-from sightline import collection as facade
-from sightline import media
+from sightline import choice, media
 from sightline.cli import main
 from sightline.errors import BadMedia, QueryError, SourceError, UsageError
 from sightline.schema import Item, SkipReason
@@ -32,7 +31,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
 
     def ran(*args: str) -> tuple[int, str, str]:
         code = main(list(args))

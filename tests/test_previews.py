@@ -27,8 +27,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 import sightline
-from sightline import collection as facade
-from sightline import previews, render
+from sightline import choice, previews, render
 from sightline.cli import main
 from sightline.previews import Placed, Screen, Tile
 from sightline.schema import Channel, Filter, Hit, Hits, Modality, Query, Term
@@ -527,7 +526,7 @@ def indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
     folder = tmp_path / "photos"
     folder.mkdir()
     monkeypatch.chdir(tmp_path)

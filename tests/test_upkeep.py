@@ -15,8 +15,7 @@ from fakes import FakeEncoder
 from pictures import COLOURS, colours, paint
 
 import sightline
-from sightline import collection as facade
-from sightline import index, rebuild
+from sightline import choice, index, rebuild
 from sightline.cli import main
 from sightline.errors import CollectionError
 from sightline.fragments import fragments, newest_first
@@ -401,7 +400,7 @@ def test_how_long_history_is_kept_is_a_setting(tmp_path: Path, folder: Path, mon
 def run(
     collection: sightline.Collection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str, str]]:
-    monkeypatch.setattr(facade, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
+    monkeypatch.setattr(choice, "load_encoder", lambda *_args, **_kwargs: FakeEncoder())
 
     def ran(*args: str) -> tuple[int, str, str]:
         code = main([*args, "-c", collection.address])

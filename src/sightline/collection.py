@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,18 +23,17 @@ from typing import TYPE_CHECKING, TypeAlias
 from sightline import history, index, texts
 from sightline import query as query_language
 from sightline.background import Backgrounds
+from sightline.choice import Choice, Model, manifest_of
 from sightline.config import Settings
 from sightline.config import settings as settings_in_force
 from sightline.cutoffs import CutoffReport, measure_cutoff
 from sightline.dups import Duplicates, near_duplicates
-from sightline.encoders import POCKET, Encoder, PreparingEncoder, choose_default, describe, find_model, load_encoder
+from sightline.encoders import Encoder
 from sightline.errors import (
     BadMedia,
     CollectionError,
-    EncoderMismatch,
     QueryError,
     SourceError,
-    UnknownModel,
     UsageError,
 )
 from sightline.evaluate import Evaluation, evaluate
@@ -49,7 +47,7 @@ from sightline.reading import read_texts
 from sightline.rebuild import rebuild
 from sightline.reports import Info, IngestReport, OcrReport, OptimizeReport, Progress, VerifyReport, VersionEntry
 from sightline.retrieve import CHANNELS, hit_of, retrieve
-from sightline.schema import Hit, Hits, Item, Manifest, Query, Skipped, SkipReason, StoredItem, version_of
+from sightline.schema import Hit, Hits, Item, Query, Skipped, SkipReason, StoredItem, version_of
 from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
 from sightline.store import Address, Store
 from sightline.store import list_collections as _list_collections
@@ -68,7 +66,7 @@ Spec: TypeAlias = str | os.PathLike[str] | Iterable[Item]
 def open(
     address: str | None = None,
     *,
-    model: str | os.PathLike[str] | Encoder | None = None,
+    model: Model | None = None,
     settings: Settings | None = None,
     executor: Executor | None = None,
     reader: Callable[[int], Reader] | None = None,
@@ -100,7 +98,7 @@ class Collection:
         self,
         address: str | None = None,
         *,
-        model: str | os.PathLike[str] | Encoder | None = None,
+        model: Model | None = None,
         settings: Settings | None = None,
         executor: Executor | None = None,
         reader: Callable[[int], Reader] | None = None,
@@ -114,12 +112,9 @@ class Collection:
         self._backgrounds = Backgrounds(self._store)
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
         self._reader = reader
-        self._given = model
-        self._encoder: Encoder | None = None
-        self._loading = threading.Lock()
-        self.model_notice: str | None = None
+        self._choice = Choice(self._store, self.settings, model)
         if self._store.exists:
-            self._check_encoder()
+            self._choice.check()
 
     @property
     def address(self) -> str:
@@ -137,10 +132,12 @@ class Collection:
     @property
     def encoder(self) -> Encoder:
         """The encoder, built when first asked for; its weights load with the first vector."""
-        with self._loading:
-            if self._encoder is None:
-                self._encoder = self._build_encoder()
-            return self._encoder
+        return self._choice.encoder
+
+    @property
+    def model_notice(self) -> str | None:
+        """What there is to say about the model that was chosen for a new collection."""
+        return self._choice.notice
 
     def __len__(self) -> int:
         """Number of rows; 0 before the first ingest."""
@@ -183,11 +180,11 @@ class Collection:
         encoder = self.encoder
         return ingest(
             self._store,
-            self._manifest_of(encoder),
+            manifest_of(encoder),
             [self._source(spec, exclude) for spec in specs],
             functools.partial(Worker, encoder, keep=keep),
             executor=self._executor,
-            batch_size=self._batch_size(encoder),
+            batch_size=self._choice.batch_size(encoder),
             options=Options(prune, yes, rehash, retry, limit, dry_run),
             progress=progress,
             read=functools.partial(self._read, retry=retry, progress=progress) if ocr and not dry_run else None,
@@ -232,7 +229,7 @@ class Collection:
     def rebuild(
         self,
         *,
-        model: str | os.PathLike[str] | Encoder | None = None,
+        model: Model | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Encode everything anew with `model` (None: the collection's own), from the stored pictures, else the files.
@@ -240,21 +237,17 @@ class Collection:
         The rows change in one step at the end. Raises CollectionMissing, ModelError, CollectionError.
         """
         self._store.manifest  # noqa: B018 — raises when there is nothing to rebuild
-        if model is not None:
-            self._given = model
-            with self._loading:
-                self._encoder = None
-        encoder = self._new_encoder() if model is not None else self.encoder
+        encoder = self.encoder if model is None else self._choice.another(model)
         report = rebuild(
             self._store,
-            self._manifest_of(encoder),
+            manifest_of(encoder),
             functools.partial(Worker, encoder, keep="none"),
             picture=self._content,
             executor=self._executor,
-            batch_size=self._batch_size(encoder),
+            batch_size=self._choice.batch_size(encoder),
             progress=progress,
         )
-        self._encoder = encoder
+        self._choice.settle(encoder)
         return report
 
     # -- care ---------------------------------------------------------------------------------------------------
@@ -306,9 +299,7 @@ class Collection:
         self._store.manifest  # noqa: B018
         restored = history.restore(self._store, version)
         index.tend(self._store)  # a version from before the full-text index
-        with self._loading:
-            if self._encoder is not None and self._encoder.fingerprint != self._store.manifest.fingerprint:
-                self._encoder = self._given = None
+        self._choice.reconsider()
         return restored
 
     # -- finding ------------------------------------------------------------------------------------------------
@@ -529,88 +520,6 @@ class Collection:
         if stored is None:
             raise BadMedia(SkipReason.MISSING, "no picture is stored, and its file is gone or has changed")
         return stored
-
-    def _check_encoder(self) -> None:
-        """Compare the collection's fingerprint with the model asked for. Reads files, loads no model."""
-        manifest = self._store.manifest
-        if self._given is None or self._given == "auto":
-            return
-        if isinstance(self._given, (str, os.PathLike)):
-            card = describe(find_model(self._given, self.settings.models_dir), cache_dir=self.settings.cache)
-            self._compare(manifest, card.name, card.dim, card.fingerprint)
-        else:
-            self._compare(manifest, self._given.name, self._given.dim, self._given.fingerprint)
-
-    def _compare(self, manifest: Manifest, name: str, dim: int, fingerprint: str) -> None:
-        if fingerprint == manifest.fingerprint:
-            return
-        raise EncoderMismatch(
-            f"collection '{self.address}' was built with {manifest.encoder} ({manifest.dim}-d, "
-            f"{manifest.fingerprint[:8]}), not {name} ({dim}-d, {fingerprint[:8]})",
-            hint=f"leave --model out, or encode it anew: sightline index --rebuild --model {name} -c {self.address}",
-        )
-
-    def _build_encoder(self) -> Encoder:
-        """The collection's own encoder, or for a new collection the one asked for."""
-        if not self._store.exists:
-            return self._new_encoder()
-        manifest = self._store.manifest
-        if self._given is None or self._given == "auto":
-            return self._own_encoder(manifest)
-        encoder = self._new_encoder()
-        self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
-        return encoder
-
-    def _own_encoder(self, manifest: Manifest) -> Encoder:
-        """Find the model that the manifest names; a folder outside the known places has to be given again."""
-        try:
-            encoder = self._load(manifest.encoder)
-        except UnknownModel as error:
-            anew = f"sightline index --rebuild --model {POCKET} -c {self.address}"
-            if manifest.encoder.startswith(f"{POCKET}-"):
-                hint = f"encode the collection anew, from the pictures it holds: {anew}"
-            else:
-                hint = f"{error.hint}; or give its folder with --model, or encode anew: index --rebuild --model NAME"
-            raise UnknownModel(
-                f"collection '{self.address}' was built with {manifest.encoder}, which is not here: {error}", hint=hint
-            ) from None
-        self._compare(manifest, encoder.name, encoder.dim, encoder.fingerprint)
-        return encoder
-
-    def _new_encoder(self) -> Encoder:
-        given = self._given if self._given is not None else self.settings.model
-        if isinstance(given, (str, os.PathLike)):
-            name = os.fspath(given)
-            if name == "auto":
-                name = choose_default(self.settings.models_dir)
-                if name == POCKET:
-                    self.model_notice = (
-                        "using the small bundled model 'pocket'; a larger one finds more: sightline models list"
-                    )
-            return self._load(name)
-        return given
-
-    def _load(self, name: str) -> Encoder:
-        settings = self.settings
-        return load_encoder(
-            name,
-            models_dir=settings.models_dir,
-            cache_dir=settings.cache,
-            runtime=settings.runtime,
-            device=settings.device,
-            precision=settings.precision,
-            batch_size=settings.batch_size,
-        )
-
-    @staticmethod
-    def _manifest_of(encoder: Encoder) -> Manifest:
-        card = getattr(encoder, "card", None)
-        return Manifest(encoder.name, encoder.dim, encoder.fingerprint, getattr(card, "preprocessing", ""))
-
-    def _batch_size(self, encoder: Encoder) -> int:
-        if self.settings.batch_size:
-            return self.settings.batch_size
-        return encoder.batch_size if isinstance(encoder, PreparingEncoder) else 16
 
     def _source(self, spec: Spec, exclude: Sequence[str]) -> Source:
         at = self.settings
