@@ -102,7 +102,9 @@ def main() -> None:
         model = "" if name == "flickr8k_train" else given.model
         rows += measure(name, captions, pictures, model, 1 if name == "photos" else given.every)
     if given.json:
-        given.json.write_text(json.dumps({"model": given.model, "results": rows}, indent=1) + "\n")
+        given.json.write_text(
+            json.dumps({"model": given.model, "every": given.every, "results": rows}, indent=1) + "\n"
+        )
 
 
 def flickr(file: Path) -> tuple[str, Captions, list[bytes]]:
