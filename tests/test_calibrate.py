@@ -134,6 +134,20 @@ def test_without_evidence_relevance_is_low(channels: tuple[str, ...]) -> None:
     assert (calibrate.calibration()(nothing, channels) < 0.3).all()
 
 
+def test_the_bundled_encoder_has_no_say_without_text(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for n in range(3):
+        paint(folder / f"{n}.png", (60 * n, 40, 200))
+    write_captions(folder, {"0.png": "a lighthouse"})
+    at = f"{tmp_path}/t"
+    photos = sightline.open(at, model="pocket")
+    photos.ingest(folder)
+    hits = photos.search("an elephant", min_relevance=0.5)
+    assert sorted(hit.name for hit in hits) == ["1.png", "2.png"]  # the caption says that the other is none
+    assert {hit.relevance for hit in hits} == {None}
+    assert (hits.cutoff, hits.near_misses) == (0.5, 1)
+
+
 def test_a_caption_that_says_all_of_it_is_relevant_and_one_that_says_none_is_not() -> None:
     usual = Evidence(np.ones(2), np.zeros(2), np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([True, True]))
     yes, no = calibrate.calibration()(usual)
@@ -142,13 +156,15 @@ def test_a_caption_that_says_all_of_it_is_relevant_and_one_that_says_none_is_not
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_text_decides_where_there_is_some_and_a_good_vector_may_speak_beside_it(beside: bool) -> None:
+def test_text_decides_where_there_is_some_and_only_a_good_vector_may_speak(beside: bool) -> None:
     judge = Calibration(Head(-1.0, {"pull": 1.0}), Head(-3.0, {"told": 4.0}), beside)
     pull, told = np.array([0.0, 3.0, 0.0, 3.0]), np.array([1.0, 0.0, 1.0, 1.0])
     shown = Evidence(np.zeros(4), pull, told, np.zeros(4), np.array([True, True, False, False]))
     seen, said = 1 / (1 + np.exp([1, -2, 1, -2])), 1 / (1 + np.exp([-1, 3, -1, -1]))
-    assert judge(shown).tolist() == pytest.approx([said[0], seen[1] if beside else said[1], seen[2], seen[3]])
-    assert judge(shown, ("vector",)).tolist() == pytest.approx(seen.tolist())
+    seen = seen if beside else np.full(4, np.nan)
+    expected = [said[0], seen[1] if beside else said[1], seen[2], seen[3]]
+    assert judge(shown).tolist() == pytest.approx(expected, nan_ok=True)
+    assert judge(shown, ("vector",)).tolist() == pytest.approx(seen.tolist(), nan_ok=True)
     assert judge(shown, ("text",)).tolist() == pytest.approx(said.tolist())
 
 

@@ -68,8 +68,9 @@ class Head:
 class Calibration:
     """How evidence becomes a probability: by what the `vector` says, or by what the `text` says.
 
-    `beside`: whether the vector is good enough to speak for a hit whose text does not. A weak encoder has a little to
-    say of every picture, and would drown what captions know for certain.
+    `beside`: whether the vector is good enough to speak at all, also beside a text. A weak encoder has a little to say
+    of every picture: it would drown what captions know for certain, and where there are none it would call nothing
+    relevant, right or wrong.
     """
 
     vector: Head
@@ -79,16 +80,17 @@ class Calibration:
     def __call__(self, evidence: Evidence, channels: Iterable[str] = ("vector", "text")) -> Values:
         """A probability for each hit: by its text where it has any and that is asked, else by its vector.
 
-        With `beside` the higher one counts: captions leave out most of what a picture shows.
+        Where both may speak the higher one counts: captions leave out most of what a picture shows. NaN where only a
+        vector could speak that is not good enough.
         """
         asked = set(channels)
         said = self.text(evidence)
         if "vector" not in asked:
             return said
-        seen = self.vector(evidence)
+        seen = self.vector(evidence) if self.beside else np.full(said.shape, np.nan)
         if asked == {"vector"}:
             return seen
-        return np.where(evidence.texts, np.maximum(seen, said) if self.beside else said, seen)
+        return np.where(evidence.texts, np.fmax(seen, said), seen)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Calibration:

@@ -306,6 +306,8 @@ def search(
     )
     if not as_json and (understood := render.understood(found.query)):
         render.note(understood)
+    if not as_json and (unsure := render.unsure(found)):
+        render.note(unsure)
     if not as_json and (folded := sum(len(hit.alike) for hit in found)):
         render.note(f"{render.count(folded, 'near-duplicate')} folded; --no-group shows them one by one")
     if save and found:

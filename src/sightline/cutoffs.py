@@ -22,7 +22,7 @@ from sightline.errors import UsageError
 from sightline.evaluate import WAYS, check_channels, drawn, items_of
 from sightline.judgements import Judgements, Question, read
 from sightline.judgements import placed as placed_among
-from sightline.retrieve import retrieve
+from sightline.retrieve import fits, retrieve
 from sightline.schema import Hit, Query, Term
 from sightline.store import Store
 
@@ -63,7 +63,7 @@ class CutRun:
     `nothing`: of the questions without an answer, those that bring no hit. `first_stays`: of the others that have a
     relevant hit among the first ten, those that keep the first such hit. `precision`: of the hits that are kept, those
     that are relevant. `recall`: of the relevant ones among the first ten, those that are kept. `kinds`: `nothing` or
-    `first_stays` by kind of question.
+    `first_stays` by kind of question. `error` is over the hits whose relevance could be said.
     """
 
     channel: str
@@ -115,13 +115,14 @@ class CutoffReport:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A question with its first hits, doubtful ones left out: what was said of each and whether it is relevant.
+    """A question with its first hits, doubtful ones left out: what was said of each (None: nothing) and whether it is
+    relevant.
 
     `nothing`: with the cutoff it brings no hit at all.
     """
 
     question: Question
-    said: tuple[float, ...]
+    said: tuple[float | None, ...]
     right: tuple[bool, ...]
     nothing: bool
 
@@ -180,10 +181,10 @@ def _run(
     seen = []
     for question in questions:
         hits = [hit for hit in ask(question.text, 0.0) if hit.id not in question.doubtful]
-        said = tuple(hit.relevance or 0.0 for hit in hits)
+        said = tuple(hit.relevance for hit in hits)
         right = tuple(question.relevant.get(hit.id, 0) > 0 for hit in hits)
         # a hit further down may be kept although none of the first is
-        nothing = max(said, default=0.0) < cutoff and not ask(question.text, cutoff)
+        nothing = not any(fits(one, cutoff) for one in said) and not ask(question.text, cutoff)
         seen.append(_Seen(question, said, right, nothing))
     return _measured(way, seen, cutoff, seed)
 
@@ -191,11 +192,11 @@ def _run(
 def _measured(way: str, seen: Sequence[_Seen], cutoff: float, seed: int) -> CutRun:
     without = [one for one in seen if not one.question.relevant]
     found = [one for one in seen if one.question.relevant and any(one.right)]
-    stays = {id(one): one.said[one.right.index(True)] >= cutoff for one in found}
+    stays = {id(one): fits(one.said[one.right.index(True)], cutoff) for one in found}
     hits = [(said, right, at) for at, one in enumerate(seen) for said, right in zip(one.said, one.right, strict=True)]
-    kept = [(right, at) for said, right, at in hits if said >= cutoff]
-    true = [(said >= cutoff, at) for said, right, at in hits if right]
-    bins, error = _reliability([(said, right) for said, right, _ in hits])
+    kept = [(right, at) for said, right, at in hits if fits(said, cutoff)]
+    true = [(fits(said, cutoff), at) for said, right, at in hits if right]
+    bins, error = _reliability([(said, right) for said, right, _ in hits if said is not None])
     kinds: dict[str, list[bool]] = {}
     for one in seen:
         if one.question.kind and (any(one.right) or not one.question.relevant):

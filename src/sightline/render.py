@@ -210,6 +210,13 @@ def nothing(found: Hits, address: str) -> str:
     return f"nothing found that fits in {address}; --min-relevance 0 shows {misses}"
 
 
+def unsure(found: Hits) -> str:
+    """One line where hits are shown although nobody can say how well they fit; else empty."""
+    if found.cutoff is None or not any(hit.relevance is None for hit in found):
+        return ""
+    return "how well pictures without captions fit, this model cannot tell: the nearest are shown"
+
+
 def uris(found: Hits) -> None:
     """The uri of each hit, of a file its path in the very bytes that the system has for it; each is ended by NUL."""
     with _silent_when_cut_off():

@@ -131,8 +131,8 @@ def retrieve(
         candidates = seen
         if asked and cutoff is not None:
             judged = _judged(store, encoder, asked, channels, seen, backgrounds or Backgrounds(store))
-            candidates = [one for one in judged if (one.relevance or 0.0) >= cutoff]
-            misses = sum((one.relevance or 0.0) < cutoff for one in judged[:k])
+            candidates = [one for one in judged if fits(one.relevance, cutoff)]
+            misses = sum(not fits(one.relevance, cutoff) for one in judged[:k])
         is_cut = len(candidates) < len(seen)  # what is further down would hardly stay
         if group:
             candidates = _folded(store, candidates, None if diverse else k)
@@ -148,6 +148,11 @@ def retrieve(
     return Hits(query, tuple(hits), cutoff, misses)
 
 
+def fits(relevance: float | None, cutoff: float) -> bool:
+    """Whether a hit stays: also one of which relevance cannot be said."""
+    return relevance is None or relevance >= cutoff
+
+
 def _judged(
     store: Store,
     encoder: Callable[[], Encoder],
@@ -156,14 +161,17 @@ def _judged(
     candidates: Sequence[Candidate],
     backgrounds: Backgrounds,
 ) -> list[Candidate]:
-    """The candidates with their relevance."""
+    """The candidates with their relevance, None where it cannot be said."""
     if not candidates:
         return []
     vectors = store.vectors([one.id for one in candidates])  # (n, dim)
     texts = [f"{one.found.text}\n{one.found.ocr}\n{_named(one)}" for one in candidates]
     evidence = calibrate.gather(asked.words, asked.vector, vectors, texts, backgrounds.get(encoder))
     said = calibrate.calibration(store.manifest.fingerprint)(evidence, channels)
-    return [replace(one, relevance=float(chance)) for one, chance in zip(candidates, said, strict=True)]
+    return [
+        replace(one, relevance=None if np.isnan(chance) else float(chance))
+        for one, chance in zip(candidates, said, strict=True)
+    ]
 
 
 def _named(one: Candidate) -> str:
@@ -171,9 +179,7 @@ def _named(one: Candidate) -> str:
     return one.found.name.replace(".", " ") if "name" in one.why else ""
 
 
-def _fused(
-    store: Store, encoder: Callable[[], Encoder], asked: Asked, channels: Sequence[str]
-) -> list[Candidate]:
+def _fused(store: Store, encoder: Callable[[], Encoder], asked: Asked, channels: Sequence[str]) -> list[Candidate]:
     found = {name: ask(store, asked) for name, ask in ASK.items() if name in channels}
     in_words = any(rows for name, rows in found.items() if name != "vector")
     if not (in_words and found.get("vector")):
