@@ -422,4 +422,4 @@ def test_on_a_terminal_a_hit_says_how_many_are_alike(
 @pytest.fixture(autouse=True)
 def _the_encoder_is_the_fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line finds an encoder by its name: this one is given instead."""
-    monkeypatch.setattr("sightline.collection.Collection._load", lambda self, name: FakeEncoder())
+    monkeypatch.setattr("sightline.choice.Choice._load", lambda self, name: FakeEncoder())

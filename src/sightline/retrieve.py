@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,34 +42,37 @@ DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What every channel is asked: `vector` (dim,) and `words` for the same rows, those that pass, `depth` of them."""
+    """What every channel is asked: `vector` (dim,) and `words` for the same rows, those that pass."""
 
     vector: NDArray[np.float32]
     words: str
-    depth: int
     where: str | None
     filters: tuple[Filter, ...]
     exact: bool
 
 
-def _by_vector(store: Store, asked: Asked) -> list[Found]:
-    return store.search(asked.vector, asked.depth, where=asked.where, filters=asked.filters, exact=asked.exact)
+Ask: TypeAlias = Callable[[Store, Asked, int], list[Found]]
+"""At most so many rows of a store, best first."""
 
 
-def _by_words(column: str) -> Callable[[Store, Asked], list[Found]]:
+def _by_vector(store: Store, asked: Asked, depth: int) -> list[Found]:
+    return store.search(asked.vector, depth, where=asked.where, filters=asked.filters, exact=asked.exact)
+
+
+def _by_words(column: str) -> Ask:
     """Full text over a column; a column without an index, as in collections of former versions, has nothing to say."""
 
-    def ask(store: Store, asked: Asked) -> list[Found]:
+    def ask(store: Store, asked: Asked, depth: int) -> list[Found]:
         if not asked.words or (column != "text" and column not in store.full_text()):
             return []
         return store.search_text(
-            asked.words, asked.depth, column=column, vector=asked.vector, where=asked.where, filters=asked.filters
+            asked.words, depth, column=column, vector=asked.vector, where=asked.where, filters=asked.filters
         )
 
     return ask
 
 
-ASK: Mapping[str, Callable[[Store, Asked], list[Found]]] = {
+ASK: Mapping[str, Ask] = {
     "vector": _by_vector,
     "text": _by_words("text"),
     "ocr": _by_words("ocr"),
@@ -102,6 +106,33 @@ def retrieve(
     Raises QueryError: k outside 1..1000, `min_relevance` outside 0..1, an unknown channel or sort, an unknown item, a
     picture that cannot be decoded, terms that cancel each other out.
     """
+    _check(k, channels, sort, min_relevance)
+    cutoff = min_relevance if calibrate.can_be_said(query) else None
+    own = {term.item for term in query.terms if term.item}
+    depth = min(max(50, DEPTH * k), DEPTH * MOST) + len(own)
+    asked = _asked(store, encoder, query, exact) if query.terms else None
+    while True:
+        seen = _fused(store, encoder, asked, channels, depth) if asked else _newest(store, query, depth)
+        is_all = len(seen) < depth
+        seen = [one for one in seen if one.id not in own]
+        if asked and cutoff is not None:
+            seen = _judged(store, encoder, asked, channels, seen, backgrounds or Backgrounds(store))
+        candidates = [one for one in seen if fits(one.relevance, cutoff)]
+        is_cut = len(candidates) < len(seen)  # what is further down would hardly stay
+        if group:
+            candidates = _folded(store, candidates, None if diverse else k)
+        if not group or len(candidates) >= k or is_all or is_cut or depth >= DEPTH * MOST:
+            break
+        depth = min(4 * depth, DEPTH * MOST)
+    if diverse:
+        candidates = _varied(store, candidates, k)
+    hits = [_hit(rank, one, load) for rank, one in enumerate(candidates[:k], start=1)]
+    if sort == "date":
+        hits.sort(key=lambda hit: hit.captured_at.timestamp() if hit.captured_at else -np.inf, reverse=True)
+    return Hits(query, tuple(hits), cutoff, near_misses=sum(not fits(one.relevance, cutoff) for one in seen[:k]))
+
+
+def _check(k: int, channels: Sequence[str], sort: str, min_relevance: float | None) -> None:
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
         raise QueryError(f"k is {k!r}; a whole number from 1 to {MOST:,} was expected")
     unknown = [channel for channel in channels if channel not in CHANNELS]
@@ -111,46 +142,21 @@ def retrieve(
         raise QueryError(f"sort is '{sort}'; {' or '.join(SORTS)} was expected")
     if min_relevance is not None and not 0 <= min_relevance <= 1:
         raise QueryError(f"the least relevance is {min_relevance!r}; a number from 0 to 1 was expected")
-    cutoff = min_relevance if calibrate.can_be_said(query) else None
-    misses = 0
-    own = {term.item for term in query.terms if term.item}
-    depth = min(max(50, DEPTH * k), DEPTH * MOST) + len(own)
-    asked: Asked | None = None
-    if query.terms:
-        asked = Asked(
-            vector=_query_vector(store, encoder, query.terms),
-            words=query.text,
-            depth=depth,
-            where=query.where,
-            filters=(*query.filters, *_left_out(query.terms)),
-            exact=exact,
-        )
-    while True:
-        seen = _fused(store, encoder, replace(asked, depth=depth), channels) if asked else _newest(store, query, depth)
-        seen = [one for one in seen if one.id not in own]
-        candidates = seen
-        if asked and cutoff is not None:
-            judged = _judged(store, encoder, asked, channels, seen, backgrounds or Backgrounds(store))
-            candidates = [one for one in judged if fits(one.relevance, cutoff)]
-            misses = sum(not fits(one.relevance, cutoff) for one in judged[:k])
-        is_cut = len(candidates) < len(seen)  # what is further down would hardly stay
-        if group:
-            candidates = _folded(store, candidates, None if diverse else k)
-        all_seen = len(seen) < depth - len(own)
-        if not group or len(candidates) >= k or all_seen or is_cut or depth >= DEPTH * MOST:
-            break
-        depth = min(4 * depth, DEPTH * MOST)
-    if diverse:
-        candidates = _varied(store, candidates, k)
-    hits = [_hit(rank, one, load) for rank, one in enumerate(candidates[:k], start=1)]
-    if sort == "date":
-        hits.sort(key=lambda hit: hit.captured_at.timestamp() if hit.captured_at else -np.inf, reverse=True)
-    return Hits(query, tuple(hits), cutoff, misses)
 
 
-def fits(relevance: float | None, cutoff: float) -> bool:
+def _asked(store: Store, encoder: Callable[[], Encoder], query: Query, exact: bool) -> Asked:
+    return Asked(
+        vector=_query_vector(store, encoder, query.terms),
+        words=query.text,
+        where=query.where,
+        filters=(*query.filters, *_left_out(query.terms)),
+        exact=exact,
+    )
+
+
+def fits(relevance: float | None, cutoff: float | None) -> bool:
     """Whether a hit stays: also one of which relevance cannot be said."""
-    return relevance is None or relevance >= cutoff
+    return relevance is None or cutoff is None or relevance >= cutoff
 
 
 def _judged(
@@ -179,8 +185,10 @@ def _named(one: Candidate) -> str:
     return one.found.name.replace(".", " ") if "name" in one.why else ""
 
 
-def _fused(store: Store, encoder: Callable[[], Encoder], asked: Asked, channels: Sequence[str]) -> list[Candidate]:
-    found = {name: ask(store, asked) for name, ask in ASK.items() if name in channels}
+def _fused(
+    store: Store, encoder: Callable[[], Encoder], asked: Asked, channels: Sequence[str], depth: int
+) -> list[Candidate]:
+    found = {name: ask(store, asked, depth) for name, ask in ASK.items() if name in channels}
     in_words = any(rows for name, rows in found.items() if name != "vector")
     if not (in_words and found.get("vector")):
         return fuse(found, ALONE)
