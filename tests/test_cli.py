@@ -142,7 +142,7 @@ def test_help_imports_nothing_heavy() -> None:
     ours = {name for name in ran.stderr.split() if name.startswith("sightline")}
     assert ours == {
         f"sightline{name}"
-        for name in ("", ".care", ".cli", ".errors", ".flags", ".measure", ".render", ".teach", ".upkeep")
+        for name in ("", ".care", ".cli", ".errors", ".flags", ".measure", ".progress", ".render", ".teach", ".upkeep")
     }
     assert not {"numpy", "pyarrow", "lancedb", "PIL", "pydantic", "matplotlib", "rich.console"} & set(
         ran.stderr.split()
@@ -200,6 +200,7 @@ def test_a_second_run_does_nothing_and_json_says_so(run: Run, indexed: Path) -> 
         "encoded": 0,
         "skipped": [],
         "rows": 3,
+        "ocr": None,
     }
 
 

@@ -297,7 +297,7 @@ def test_a_tile_says_how_well_it_fits_and_how_many_are_like_it(wide, capsys: pyt
     _, lines, _ = walk(capsys.readouterr().out)
     assert [line.strip() for line in lines.values() if line.strip()] == [
         "1  87 %  0.250  +2 alike",
-        "vector #1 0.250",
+        "vector #1 0.250 100%",
         "a dog",
         "1.jpg",
     ]

@@ -57,7 +57,9 @@ def large_model() -> Path:
 def data_set(folder: Path) -> Path:
     """The tutorial's shape, features `image` and `text`, from the bundled scenes."""
     source = Path(sightline.__file__).parent / "data" / "streets" / "test.parquet"
-    rows = pq.read_table(source, columns=["image", "captions"]).slice(0, ROWS).to_pylist()
+    scenes = pq.read_table(source, columns=["image", "captions", "attributes"]).to_pylist()
+    stops = [row | {"captions": ["a road with a stop sign"]} for row in scenes if "stop sign" in row["attributes"]][:6]
+    rows = [*stops, *(row for row in scenes if "stop sign" not in row["attributes"])][:ROWS]
     features = {"image": {"_type": "Image"}, "text": {"dtype": "string", "_type": "Value"}}
     schema = pa.schema(
         {"image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]), "text": pa.string()},

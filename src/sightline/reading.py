@@ -62,6 +62,7 @@ def read_texts(
     tries what could not be read before. `progress` is told after each commit: `seen` of `listed` are done. Raises
     MissingExtra and CorruptModel of the reader, NoDecoder, CollectionLocked; what was committed before stays.
     """
+    store.rows.read(lambda table: table.checkout_latest())  # what others have read by now is not read again
     rows = list(texts.unread(store, modalities=READABLE, retry=retry))
     if among is not None and rows:
         rows = [rows[i] for i in np.flatnonzero(among([row.id for row in rows]))]
