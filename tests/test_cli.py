@@ -614,7 +614,7 @@ def test_the_demo_tells_its_story_twice_and_draws_a_figure(run: Run, fake: FakeE
         for said in ("a road with a stop sign", "more like streets/", "data/demo.png", "sightline index ~/Pictures"):
             assert said in ran.out
         assert 'understood: "yellow taxi" · added on ' in ran.out
-        assert 'understood: "palm trees at sunset" - "car"' in ran.out
+        assert 'understood: "a bus on a highway" - "night"' in ran.out
         assert "nothing found that fits" in ran.out.partition("an elephant on the road")[2].partition("5. ")[0]
     assert "encoded with fake" in first.out
     assert "nothing new" in second.out

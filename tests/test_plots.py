@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,11 @@ def test_a_hit_shows_rank_score_first_caption_and_file_name(tmp_path: Path) -> N
     assert section.title == "“a dog”"
     (tile,) = section.tiles
     assert (tile.label.split(), tile.captions, tile.note) == (["2", "·", "0.250"], ("a dog",), "2.jpg")
+
+
+def test_a_hit_that_was_judged_shows_how_well_it_fits_and_the_caption_that_matched() -> None:
+    (tile,) = plots.section(found(replace(hit(1, "a lawn\na dog on it"), relevance=0.876))).tiles
+    assert (tile.label.split(), tile.captions) == (["1", "·", "88", "%"], ("a dog on it",))
 
 
 def test_a_query_picture_comes_first() -> None:

@@ -22,7 +22,7 @@ from sightline.schema import Hits
 ADDRESS = "data/tables#streets"
 FIGURE = Path("data/demo.png")
 QUERIES = ("a road with a stop sign", "a red sports car at night", "an airplane over a desert road")
-REFINED = ("the yellow taxi I added today", "palm trees at sunset - car")
+REFINED = ("the yellow taxi I added today", "a bus on a highway - night")
 ABSENT = "an elephant on the road"
 K = 3
 SHOWN = 4  # tiles in a row of the figure

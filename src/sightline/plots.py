@@ -89,7 +89,7 @@ def samples(items: Iterable[Sample], path: str | os.PathLike[str]) -> Path:
 
 
 def results(hits: Hits, path: str | os.PathLike[str], *, picture: bytes | None = None) -> Path:
-    """Draws the hits with caption and score, and returns the path written.
+    """Draws the hits with the caption that matched and how well they fit, and returns the path written.
 
     `picture` is the query's picture, as a file's bytes, where the query names an item; its own bytes are found anyway.
     """
@@ -100,9 +100,8 @@ def section(hits: Hits, *, picture: bytes | None = None, k: int = MOST_TILES) ->
     """The first `k` hits under their query, the query's own picture first."""
     asked = [data for data in (picture, *(term.picture for term in hits.query.terms)) if data is not None]
     lead = [Tile(_decoded(data), label="you asked with", accent=True) for data in asked[:1]]
-    tiles = [*lead, *(_tile(hit) for hit in hits[:k])]
-    words = hits.query.text or hits.query.raw
-    title = f"“{words}”" if hits.query.text else "pictures like this one"
+    tiles = [*lead, *(_tile(hit, hits.query.caption_of(hit.text)) for hit in hits[:k])]
+    title = f"“{hits.query.raw}”" if hits.query.text else "pictures like this one"
     return Section(title, tuple(tiles[:MOST_TILES]), note="" if len(hits) else "nothing found")
 
 
@@ -137,8 +136,10 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _tile(hit: Hit) -> Tile:
-    return Tile(_image(hit), label=f"{hit.rank}  ·  {hit.score:.3f}", captions=(hit.caption,), note=_tail(hit.name))
+def _tile(hit: Hit, caption: str) -> Tile:
+    """`label` says how well it fits, or where nobody can tell how near it is."""
+    number = f"{hit.score:.3f}" if hit.relevance is None else f"{100 * hit.relevance:.0f} %"
+    return Tile(_image(hit), label=f"{hit.rank}  ·  {number}", captions=(caption,), note=_tail(hit.name))
 
 
 def _image(sample: Sample) -> Image | None:
