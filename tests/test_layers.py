@@ -12,8 +12,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
-WORDS = {"schema", "reports", "errors", "config"}
-PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr"}
+WORDS = {"schema", "answers", "reports", "errors", "config"}
+PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr", "generate"}
 FLOWS = {"examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
 EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "progress", "previews", "demo", "__main__"}

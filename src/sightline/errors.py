@@ -14,6 +14,7 @@
     │   ├── AccessDenied              a token, or terms to be accepted, are needed
     │   ├── HubUnreachable            no network, a cut, or a busy hub, after all retries
     │   └── DigestMismatch            the bytes that came are not the announced ones
+    ├── GeneratorError                what writes answers failed, or broke off
     ├── BadVectors                    an encoder or caller gave vectors of the wrong shape, NaN, infinite or zero
     ├── CollectionError               a collection cannot be used as asked
     │   ├── CollectionMissing         nothing at this address
@@ -103,6 +104,10 @@ class HubUnreachable(HubError):
 
 class DigestMismatch(HubError):
     pass
+
+
+class GeneratorError(SightlineError):
+    """Nothing is lost by it: what was found is still there to be shown."""
 
 
 class BadVectors(SightlineError):
