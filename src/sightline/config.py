@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -47,6 +47,19 @@ class Settings(BaseSettings):
         default="auto", description="how pictures are drawn in the terminal; auto asks the terminal"
     )
     history_days: float = Field(default=7.0, ge=0, description="how long former versions can be restored, in days")
+    generator: str = Field(default="extractive", description="what writes answers: extractive, openai:MODEL or hf:REPO")
+    generator_url: str = Field(
+        default="http://127.0.0.1:11434/v1",
+        description="base URL of an OpenAI-compatible server; default: Ollama's",
+    )
+    generator_key: SecretStr | None = Field(default=None, description="key of that server")
+    generator_pictures: bool = Field(default=True, description="send pictures; false for models that read text only")
+    generator_side: int = Field(default=768, ge=64, le=4096, description="longest side of a picture sent, in pixels")
+    generator_quality: int = Field(default=80, ge=1, le=95, description="JPEG quality of a picture sent")
+    generator_connect_seconds: float = Field(default=5.0, gt=0, description="how long connecting may take")
+    generator_first_seconds: float = Field(default=120.0, gt=0, description="how long the first piece may take")
+    generator_between_seconds: float = Field(default=60.0, gt=0, description="how long an answer may be silent")
+    generator_tokens: int = Field(default=512, ge=1, le=32768, description="longest answer of hf:REPO, in tokens")
     lock_seconds: float = Field(default=120.0, gt=0, description="how long a writer waits for another writer")
 
     @property
@@ -75,8 +88,12 @@ def settings(**flags: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         raise UsageError(
-            f"setting '{name}' cannot be {first.get('input')!r}: {first['msg'].lower()}",
+            f"setting '{name}' cannot be {_shown(name, first.get('input'))}: {first['msg'].lower()}",
             hint=f"give it as a flag, as SIGHTLINE_{name.upper()} or in sightline.toml",
         ) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"sightline.toml cannot be read: {error}", hint="mend or remove the file") from None
+
+
+def _shown(name: str, value: object) -> str:
+    return "what it is set to" if name.endswith("_key") else repr(value)
