@@ -301,4 +301,7 @@ def hit_of(found: Found, rank: int, load: Callable[[str], bytes]) -> Hit:
         load=functools.partial(load, found.id),
         decode=media.upright,
         captured_at=found.captured_at,
+        width=found.width,
+        height=found.height,
+        version=found.version,
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KNOWN = ("id", "uri", "version", "modality", "size", "mtime_ns", "text", "meta", "added_at", "ocr")
-HIT = ("id", "uri", "name", "text", "modality", "captured_at", "version", "camera", "look", "ocr")
+HIT = ("id", "uri", "name", "text", "modality", "captured_at", "version", "camera", "look", "ocr", "width", "height")
 ITEM = (*KNOWN, "name", "width", "height", "captured_at", "thumbnail", "camera", "latitude", "longitude", "ocr_boxes")
 LATER = ("camera", "latitude", "longitude", "look")
 """Columns that collections of former versions lack."""
@@ -70,6 +70,8 @@ class Found:
     camera: str = ""
     look: bytes = field(default=b"", repr=False)
     ocr: str = ""
+    width: int = 0
+    height: int = 0
 
 
 def table_of(rows: Sequence[Encoded], added: Sequence[datetime], schema: pa.Schema) -> pa.Table:
@@ -203,6 +205,8 @@ def found_of(row: dict[str, Any], *, score: float, cosine: float | None = None) 
         camera=row.get("camera") or "",
         look=row.get("look") or b"",
         ocr=row.get("ocr") or "",
+        width=row["width"] or 0,
+        height=row["height"] or 0,
     )
 
 

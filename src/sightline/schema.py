@@ -364,7 +364,8 @@ class Hit:
     """One found item. `score` is the cosine to the query in [-1, 1], also when full text found it.
 
     `alike` are the ids of near-duplicates that were folded into it, the better ones first, and `group` names them with
-    it; None and empty where it stands alone or nothing was folded.
+    it; None and empty where it stands alone or nothing was folded. `width` and `height` are the picture's, in pixels;
+    0 where they are not known. `version` is the content hash of its bytes.
     `load` and `decode` are bound by the collection: the picture's bytes, and bytes to an upright RGB image.
     """
 
@@ -381,6 +382,9 @@ class Hit:
     relevance: float | None = None
     group: str | None = None
     alike: tuple[str, ...] = ()
+    width: int = 0
+    height: int = 0
+    version: str = ""
     decode: Callable[[bytes], Image] = field(default=_as_rgb, repr=False, compare=False)
 
     @cached_property
@@ -404,6 +408,8 @@ class Hit:
             "text": self.text,
             "modality": self.modality.value,
             "captured_at": self.captured_at.isoformat() if self.captured_at else None,
+            "width": self.width,
+            "height": self.height,
             "group": self.group,
             "alike": list(self.alike),
             "why": {name: channel.to_json() for name, channel in self.why.items()},
