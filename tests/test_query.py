@@ -336,3 +336,13 @@ def test_any_query_that_can_be_written_reads_back_in_every_zone(
     finally:
         os.environ["TZ"] = before or "UTC"
         time.tzset()
+
+
+@pytest.mark.parametrize("typed", ["{}", "file:{}", 'file:"{}"', "dog + {}", "2:({})", "2:{} - cat", "file://{}"])
+def test_where_no_file_may_be_read_its_name_is_refused_though_it_is_there(typed: str, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"anything")
+    typed_query = typed.format(picture)
+    assert any(term.picture == b"anything" for term in parse(typed_query).terms)
+    with pytest.raises(QueryError, match="no file is read here"):
+        query.parse(typed_query, files=False)

@@ -50,10 +50,17 @@ _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _LITERAL = 'to search for it as it stands, write it in "double quotes" or use --literal'
 
 
-def parse(text: str, *, where: str | None = None, literal: bool = False, now: datetime | None = None) -> Query:
+def parse(
+    text: str,
+    *,
+    where: str | None = None,
+    literal: bool = False,
+    now: datetime | None = None,
+    files: bool = True,
+) -> Query:
     """Understand `text`. `literal`: take all of it as words. `now`: what "yesterday" counts from (naive: local time).
 
-    Raises QueryError, and only that: it is empty, too long, names a picture that cannot be read, or cannot be meant.
+    `files` False: what would name a picture's file is refused, and nothing is read: for what a stranger typed. Raises QueryError, and only that: it is empty, too long, names a picture that cannot be read, or cannot be meant.
     """
     typed = text.strip()
     if not typed:
@@ -62,10 +69,10 @@ def parse(text: str, *, where: str | None = None, literal: bool = False, now: da
         raise QueryError(f"the query has {len(typed):,} characters; at most {MOST_CHARACTERS:,} are read")
     if literal:
         return Query(raw=text, terms=(Term(text=typed),), where=where)
-    if typed.startswith(_PATHS) and _is_file(_path_of(typed)):  # a name may hold anything, also " - "
+    if files and typed.startswith(_PATHS) and _is_file(_path_of(typed)):  # a name may hold anything, also " - "
         return Query(raw=text, terms=(_picture(typed, _path_of(typed), text, 0),), where=where)
     here = dates.local(now or datetime.now())
-    return replace(_Reader(text, here).query(), where=where)
+    return replace(_Reader(text, here, files=files).query(), where=where)
 
 
 def write(query: Query) -> str:
@@ -97,8 +104,8 @@ class _Token:
 class _Reader:
     """One query, or with `inner` what a weight's parentheses hold: no weights and no phrases of time in there."""
 
-    def __init__(self, text: str, now: datetime, *, inner: bool = False) -> None:
-        self.text, self.now, self.inner = text, now, inner
+    def __init__(self, text: str, now: datetime, *, inner: bool = False, files: bool = True) -> None:
+        self.text, self.now, self.inner, self.files = text, now, inner, files
         self.terms: list[Term] = []
         self.filters: list[Filter] = []
 
@@ -233,7 +240,7 @@ class _Reader:
         else:
             text = self._joined(rest, tokens)
             if first.kind == "word" and text.startswith(_PATHS):
-                self.terms.append(replace(_picture(text, _path_of(text), self.text, first.start), weight=sign))
+                self.terms.append(replace(self._picture(text, _path_of(text), first.start), weight=sign))
             else:
                 self._words(text, rest, excluded)
 
@@ -268,7 +275,7 @@ class _Reader:
         if inner.startswith("(") and inner.endswith(")"):
             inner = inner[1:-1]
         start = token.end - len(inner) - (1 if token.text.startswith("(") else 0)
-        reader = _Reader(inner, self.now, inner=True)
+        reader = _Reader(inner, self.now, inner=True, files=self.files)
         try:
             query = reader.query()
         except QueryError as error:
@@ -298,10 +305,15 @@ class _Reader:
 
     def _named(self, key: str, value: str, at: int) -> Term:
         if key == "file:":
-            return _picture(f'file:"{value}"', value, self.text, at)
+            return self._picture(f'file:"{value}"', value, at)
         if not value.strip():
             raise self._error("'id:' names no item", at, "write id: and the id that search --json shows")
         return Term(item=value.strip())
+
+    def _picture(self, typed: str, path: str, at: int) -> Term:
+        if not self.files:
+            raise self._error("no file is read here: ask in words", at, _LITERAL)
+        return _picture(typed, path, self.text, at)
 
     # -- filters ----------------------------------------------------------------------------------------------
 
