@@ -39,6 +39,9 @@ def _add_render(commands: Any) -> None:
     one.add_argument("--scenes", type=Path, required=True)
     one.add_argument("--out", type=Path, required=True)
     one.set_defaults(run=_pack)
+    one = commands.add_parser("questions", help="write streets-questions.jsonl anew, from the packed test.parquet")
+    one.add_argument("--out", type=Path, required=True, help="the folder that `pack` filled")
+    one.set_defaults(run=_questions)
 
 
 def _render(given: argparse.Namespace) -> None:
@@ -124,6 +127,14 @@ def _pack(given: argparse.Namespace) -> None:
         print(f"{given.out / f'{split}.parquet'}: {count} scenes")
     written = queries.write(farm.records(given.scenes), given.out / "streets-queries.jsonl")
     print(f"{given.out / 'streets-queries.jsonl'}: {written}")
+    _questions(given)
+
+
+def _questions(given: argparse.Namespace) -> None:
+    from streets import pack, questions
+
+    path = given.out / "streets-questions.jsonl"
+    print(f"{path}: {questions.write(pack.judged_rows(given.out / 'test.parquet'), path)}")
 
 
 def _seeds(text: str) -> list[int]:

@@ -87,6 +87,11 @@ def described(folder: Path) -> Iterator[dict[str, Any]]:
         }
 
 
+def judged_rows(path: Path) -> list[dict[str, Any]]:
+    """What a packed file says of its scenes: seed, attributes, doubtful."""
+    return pq.read_table(path, columns=["seed", "attributes", "doubtful"]).to_pylist()  # type: ignore[no-any-return]
+
+
 def _write(rows: Sequence[Mapping[str, Any]], folder: Path, path: Path) -> None:
     """Writes one split. Row groups of 64 keep a streaming reader's memory at a few MB."""
     features = json.dumps({"info": {"features": FEATURES}})

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,23 +60,38 @@ def write(records: Iterable[Mapping[str, Any]], path: Path) -> dict[str, int]:
 
 def judged(query: Query, pictures: Iterable[Picture]) -> dict[str, Any] | None:
     """The query with the names of the pictures that answer it; None when it is of no use with these pictures."""
-    relevant, doubtful, number = [], [], 0
-    for seed, true, maybe in sorted(pictures, key=lambda picture: picture[0]):
-        number += 1
-        if not query.needs or not all(_has(need, true | maybe) for need in query.needs):
-            continue
-        (relevant if all(_has(need, true) for need in query.needs) else doubtful).append(f"streets:{seed}")
+    given = list(pictures)
+    relevant, doubtful = answers(query.needs, given)
     if query.kind == NONE:
         useful = not relevant and not doubtful
     else:
-        useful = LEAST_ANSWERS <= len(relevant) <= MOST_SHARE * number
+        useful = LEAST_ANSWERS <= len(relevant) <= MOST_SHARE * len(given)
     if not useful:
         return None
-    line = {"query": query.words, "kind": query.kind, "relevant": relevant, "doubtful": doubtful}
+    line = {
+        "query": query.words,
+        "kind": query.kind,
+        "relevant": [f"streets:{seed}" for seed in relevant],
+        "doubtful": [f"streets:{seed}" for seed in doubtful],
+    }
     return line | ({"apart": True} if query.kind == COUNT else {})
 
 
-def _has(need: str, said: set[str]) -> bool:
+def answers(needs: Sequence[str], pictures: Iterable[Picture]) -> tuple[list[int], list[int]]:
+    """The seeds of which all `needs` are true, and those of which some are doubtful and none is false; both rising.
+
+    Nothing answers a query that needs nothing.
+    """
+    relevant: list[int] = []
+    doubtful: list[int] = []
+    for seed, true, maybe in sorted(pictures, key=lambda picture: picture[0]):
+        if needs and all(has(need, true | maybe) for need in needs):
+            (relevant if all(has(need, true) for need in needs) else doubtful).append(seed)
+    return relevant, doubtful
+
+
+def has(need: str, said: Set[str]) -> bool:
+    """Whether the attribute, or one of those that EITHER joins, is among what is said."""
     return any(attribute in said for attribute in need.split(EITHER))
 
 
