@@ -16,7 +16,20 @@ WORDS = {"schema", "answers", "reports", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr", "generate"}
 FLOWS = {"examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
-EDGES = {"cli", "flags", "care", "upkeep", "measure", "teach", "render", "progress", "previews", "demo", "__main__"}
+EDGES = {
+    "cli",
+    "flags",
+    "care",
+    "upkeep",
+    "measure",
+    "grading",
+    "teach",
+    "render",
+    "progress",
+    "previews",
+    "demo",
+    "__main__",
+}
 
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
@@ -24,7 +37,7 @@ NOUNS_OF = {
     **dict.fromkeys(("signatures", "decoding", "looks"), "media"),
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
-    **dict.fromkeys(("judgements", "metrics", "cutoffs"), "evaluate"),
+    **dict.fromkeys(("judgements", "metrics", "cutoffs", "quiz", "marking"), "evaluate"),
     **dict.fromkeys(("calibrate", "background", "stems"), "retrieve"),
     **dict.fromkeys(("dups", "fusion", "groups", "strength"), "retrieve"),
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sightline import history, index, texts
+from sightline import history, index, media, texts
 from sightline import query as query_language
 from sightline.background import Backgrounds
 from sightline.choice import Choice, Model, manifest_of
@@ -36,13 +36,14 @@ from sightline.errors import (
     SourceError,
     UsageError,
 )
-from sightline.evaluate import Evaluation, evaluate
+from sightline.evaluate import Evaluation, evaluate, items_of
 from sightline.examples import Example, picture_term, png, terms_of
 from sightline.executors import Executor, LocalExecutor, Worker
 from sightline.ingest import Among, Options, ingest
 from sightline.judgements import Judgements
 from sightline.ocr import RapidReader, Reader
 from sightline.ocr import check as check_ocr
+from sightline.quiz import AnswersReport, Questions, measure_answers
 from sightline.reading import read_texts
 from sightline.rebuild import rebuild
 from sightline.reports import Info, IngestReport, OcrReport, OptimizeReport, Progress, VerifyReport, VersionEntry
@@ -138,6 +139,11 @@ class Collection:
     def model_notice(self) -> str | None:
         """What there is to say about the model that was chosen for a new collection."""
         return self._choice.notice
+
+    @property
+    def version(self) -> int:
+        """Number of the newest version of the rows; 0 before the first ingest."""
+        return int(self._store.rows.another().version) if self.exists else 0
 
     def __len__(self) -> int:
         """Number of rows; 0 before the first ingest."""
@@ -319,6 +325,7 @@ class Collection:
         diverse: bool = False,
         min_relevance: float | None = None,
         now: datetime | None = None,
+        files: bool = True,
         channels: Sequence[str] = CHANNELS,
     ) -> Hits:
         """The `k` best hits for what the query language says (docs/query.md) or for a picture, best first.
@@ -329,10 +336,11 @@ class Collection:
         `group` folds near-duplicates into the best of them (`Hit.alike`); `diverse` prefers hits that are unlike those
         before them (docs/groups.md). With `min_relevance` (0 to 1) each hit says how likely it is to be relevant, and
         those below are left out; None asks nothing of the kind (docs/cutoff.md).
-        `where` is SQL over the columns: never pass on what a stranger typed. `channels` limits what is asked: `vector`,
+        `where` is SQL over the columns: never pass on what a stranger typed, and let no stranger's query name `files`.
+        `channels` limits what is asked: `vector`,
         `text`, `ocr`, `name`. Raises QueryError, CollectionMissing.
         """
-        asked = self._query(query, where=where, literal=literal, now=now)
+        asked = self._query(query, where=where, literal=literal, now=now, files=files)
         find = lambda ident: self.get(ident).id  # noqa: E731
         examples = (*terms_of(like, find), *terms_of(unlike, find, unlike=True))
         asked = replace(asked, terms=(*asked.terms, *examples))
@@ -400,6 +408,26 @@ class Collection:
             seed=seed,
         )
 
+    def evaluate_answers(
+        self,
+        questions: Questions,
+        *,
+        k: int = 6,
+        generator: object = None,
+        limit: int | None = None,
+        seed: int = 0,
+        tell: Callable[[int, int], None] | None = None,
+    ) -> AnswersReport:
+        """What `ask(question, k, generator=generator)` is worth, on questions whose right answers are known.
+
+        `questions`: a file (docs/evaluation.md), `streets` for the bundled ones, or any `marking.Known`s. `tell` is
+        told how many of how many are done. Raises UsageError, SourceError, CollectionError and what `ask` raises.
+        """
+        self._store.manifest  # noqa: B018
+        ask = functools.partial(self.ask, k=k, generator=generator)
+        items, model = items_of(self._store), self._store.manifest.encoder
+        return measure_answers(ask, items, questions, model=model, k=k, limit=limit, seed=seed, tell=tell)
+
     def train_head(
         self,
         out: str | os.PathLike[str],
@@ -436,6 +464,20 @@ class Collection:
         except (ValueError, OSError, BadMedia):
             return found.thumbnail
 
+    def view(self, ident: str, *, longest: int = 2048) -> bytes:
+        """The item's picture as a JPEG without metadata, at most `longest` pixels: what may be shown to others.
+
+        Never the bytes that came in: a picture stored as it was is decoded and encoded anew.
+        """
+        found = self.get(ident)
+        data = self._content(ident)
+        if version_of(data) != found.version:  # a preview or thumbnail: made here
+            return data
+        try:
+            return media.jpeg(media.upright(data), longest=longest, quality=90)
+        except BadMedia:
+            return found.thumbnail
+
     def thumbnail(self, ident: str) -> bytes:
         """A JPEG of at most 256 px without metadata."""
         return self.get(ident).thumbnail
@@ -469,12 +511,18 @@ class Collection:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _query(
-        self, query: str | bytes | Image | Query | None, *, where: str | None, literal: bool, now: datetime | None
+        self,
+        query: str | bytes | Image | Query | None,
+        *,
+        where: str | None,
+        literal: bool,
+        now: datetime | None,
+        files: bool = True,
     ) -> Query:
         if isinstance(query, Query):
             return query
         if isinstance(query, str):
-            return query_language.parse(query, where=where, literal=literal, now=now)
+            return query_language.parse(query, where=where, literal=literal, now=now, files=files)
         if query is None:
             return Query(raw="(examples)", terms=(), where=where)
         return Query(raw="(picture)", terms=(picture_term(query),), where=where)

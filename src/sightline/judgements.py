@@ -74,7 +74,7 @@ def read(qrels: str | os.PathLike[str], queries: str | os.PathLike[str] | None =
     UsageError for a line that cannot be meant.
     """
     path = _BUNDLED if qrels == "streets" else Path(qrels).expanduser()
-    if next(_lines(path))[1].lstrip().startswith("{"):
+    if next(lines(path))[1].lstrip().startswith("{"):
         return list(_judged(path))
     return list(_trec(path, queries))
 
@@ -148,8 +148,8 @@ class _Places:
 
 def _judged(path: Path) -> Iterator[Question]:
     """`{"query": words, "relevant": [item, …] or {item: gain}}`, one a line; `doubtful`, `kind`, `apart` if need be."""
-    for where, line in _lines(path):
-        row = _object(where, line)
+    for where, line in lines(path):
+        row = json_object(where, line)
         words, relevant = row.get("query"), row.get("relevant")
         if isinstance(relevant, list):
             relevant = dict.fromkeys((str(one) for one in relevant), 1.0)
@@ -170,7 +170,7 @@ def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterable[Questi
             hint="add --queries FILE with lines `qid TAB words`, or give JSON lines with query and relevant",
         )
     relevant: dict[str, dict[str, float]] = {}
-    for where, line in _lines(path):
+    for where, line in lines(path):
         try:
             qid, _, rest = line.split(None, 2)
             docid, gain = rest.rsplit(None, 1)
@@ -186,9 +186,9 @@ def _trec(path: Path, queries: str | os.PathLike[str] | None) -> Iterable[Questi
 def _queries(path: Path) -> dict[str, str]:
     """The words of each query id: `qid TAB words` lines, or JSON lines `{"id": …, "text": …}`."""
     words: dict[str, str] = {}
-    for where, line in _lines(path):
+    for where, line in lines(path):
         if line.lstrip().startswith("{"):
-            row = _object(where, line)
+            row = json_object(where, line)
             qid, text = str(row.get("id", "")), row.get("text")
         else:
             qid, _, text = line.partition("\t")
@@ -198,21 +198,22 @@ def _queries(path: Path) -> dict[str, str]:
     return words
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """(place for messages, line) of each line that is not empty."""
+def lines(path: Path) -> Iterator[tuple[str, str]]:
+    """(place for messages, line) of each line that is not empty. Raises SourceError for a file that has none."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SourceError(f"{path} is not UTF-8 text") from None
-    lines = [(f"{path}, line {at}", line) for at, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if not lines:
+    found = [(f"{path}, line {at}", line) for at, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not found:
         raise SourceError(f"{path} is empty")
-    return iter(lines)
+    return iter(found)
 
 
-def _object(where: str, line: str) -> dict[str, Any]:
+def json_object(where: str, line: str) -> dict[str, Any]:
+    """A line of JSON lines. Raises UsageError naming `where` it stands."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:

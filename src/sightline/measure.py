@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline import render
+from sightline import grading, render
 from sightline.errors import SourceError, UsageError
 from sightline.flags import CollectionFlag, JsonFlag, SaveFlag, check_figure, examples, listed, open_collection
 from sightline.progress import ticker
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sightline.collection import Collection
-    from sightline.cutoffs import CutoffReport, CutRun, Share
+    from sightline.cutoffs import CutoffReport, CutRun
     from sightline.evaluate import Comparison, Evaluation, Run
+    from sightline.quiz import AnswersReport
 
 BELOW = 1  # exit code
+ANSWER_K = 6  # pictures that an answer may cite, as `ask` has it
 SHOWN = ("recall@10", "mrr")  # of the comparisons, on a terminal
 
 EVAL = examples(
@@ -32,6 +34,7 @@ EVAL = examples(
     "sightline eval streets:test --qrels streets         the bundled scenes by what can be seen in them",
     "sightline eval streets:test --qrels streets --cutoff    what search cuts, on questions without an answer too",
     "sightline eval --qrels judged.jsonl --fail-under recall@10=0.8",
+    "sightline eval streets:test --answers streets       what `sightline ask` answers, by what is known to be right",
 )
 
 
@@ -55,6 +58,16 @@ def evaluate(
         bool,
         typer.Option("--cutoff", help="Measure what search cuts by relevance instead. Needs --qrels."),
     ] = False,
+    answers: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|streets", help="Measure answers instead, by questions whose answers are known."),
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What writes the answers, as for `ask`. Needs --answers.")
+    ] = None,
+    k: Annotated[
+        int, typer.Option("-k", metavar="N", min=1, max=1000, help="Pictures that an answer may cite. Needs --answers.")
+    ] = ANSWER_K,
     channels: Annotated[
         str | None, typer.Option(metavar="A,B", help="Of vector, text, hybrid; the first is the one that counts.")
     ] = None,
@@ -85,8 +98,15 @@ def evaluate(
             "--cutoff needs to know what is relevant, and questions that nothing answers",
             hint="add --qrels FILE, some lines with an empty `relevant`, or --qrels streets",
         )
-    least = [_least(one, judged=qrels is not None, cutoff=cutoff) for one in fail_under or ()]
+    _check_answers(
+        answers, generator, k, {"--qrels": qrels, "--cutoff": cutoff, "--channels": channels, "--save": save}
+    )
+    least = [_least(one, _known_measures(qrels, cutoff, answers)) for one in fail_under or ()]
     check_figure(save)
+    if answers:
+        how = {"generator": generator, "k": k, "limit": limit, "seed": seed}
+        _measure_answers(source, collection, models, answers, how, least, as_json)
+        return
     asked = {**_asked(qrels, queries, channels), "limit": limit, "seed": seed}
     if cutoff:
         _measure_cutoff(source, collection, models, asked, least, save, as_json)
@@ -107,7 +127,9 @@ def evaluate(
     _end_if_below(done, least)
 
 
-def _end_if_below(done: Sequence[Evaluation] | Sequence[CutoffReport], least: Sequence[tuple[str, float]]) -> None:
+def _end_if_below(
+    done: Sequence[Evaluation | CutoffReport | AnswersReport], least: Sequence[tuple[str, float]]
+) -> None:
     if missed := [(one, *under) for one in done for under in least if one[under[0]] < under[1]]:
         said = (f"{metric} is {one[metric]:.4g} with {one.model}, below {x:g}" for one, metric, x in missed)
         render.note("; ".join(said))
@@ -139,6 +161,47 @@ def _measure_cutoff(
     _end_if_below(done, least)
 
 
+def _check_answers(answers: str | None, generator: str | None, k: int, others: Mapping[str, object]) -> None:
+    if answers is None:
+        if generator is not None or k != ANSWER_K:
+            raise UsageError("--generator and -k are of answers", hint="add --answers FILE, or --answers streets")
+        return
+    if given := [flag for flag, value in others.items() if value]:
+        raise UsageError(
+            f"--answers and {given[0]} measure different things", hint="sightline eval streets:test --answers streets"
+        )
+
+
+def _measure_answers(
+    source: str | None,
+    collection: str | None,
+    models: Sequence[str],
+    answers: str,
+    how: dict[str, Any],
+    least: Sequence[tuple[str, float]],
+    as_json: bool,
+) -> None:
+    from sightline.quiz import read
+
+    questions = read(answers)
+    if source:
+        targets = _indexed(source, models or [None], keep=None)
+    else:
+        targets = iter([open_collection(collection, model=models[0] if models else None)])
+    done = []
+    for target in targets:
+        with grading.counted() as tell:
+            done.append(target.evaluate_answers(questions, tell=tell, **how))
+    for line in dict.fromkeys(line for one in done for line in one.notices):
+        render.note(line)
+    if as_json:
+        document = done[0].to_json() if len(done) == 1 else {"models": [one.to_json() for one in done]}
+        render.out(render.dump(document))
+    else:
+        grading.show(done)
+    _end_if_below(done, least)
+
+
 def _asked(qrels: str | None, queries: str | None, channels: str | None) -> dict[str, Any]:
     """What to measure, read and checked before the work is done."""
     from sightline.evaluate import check_channels
@@ -153,12 +216,18 @@ def _asked(qrels: str | None, queries: str | None, channels: str | None) -> dict
     }
 
 
-def _least(asked: str, *, judged: bool, cutoff: bool = False) -> tuple[str, float]:
-    """METRIC=X, understood before the work is done."""
-    from sightline.cutoffs import MEASURES
-    from sightline.evaluate import JUDGED_METRICS, METRICS
+def _known_measures(qrels: str | None, cutoff: bool, answers: str | None) -> Sequence[str]:
+    from sightline import cutoffs, evaluate, quiz
 
-    known = MEASURES if cutoff else JUDGED_METRICS if judged else METRICS
+    if answers:
+        return quiz.MEASURES
+    if cutoff:
+        return cutoffs.MEASURES
+    return evaluate.JUDGED_METRICS if qrels else evaluate.METRICS
+
+
+def _least(asked: str, known: Sequence[str]) -> tuple[str, float]:
+    """METRIC=X, understood before the work is done."""
     metric, _, number = asked.partition("=")
     try:
         least = float(number)
@@ -167,7 +236,7 @@ def _least(asked: str, *, judged: bool, cutoff: bool = False) -> tuple[str, floa
     if metric not in known or not 0 <= least <= 1:
         raise UsageError(
             f"--fail-under '{asked}' cannot be meant: METRIC=X, with X from 0 to 1, was expected",
-            hint=f"metrics are {', '.join(known)}; for example --fail-under recall@10=0.8",
+            hint=f"metrics are {', '.join(known)}; for example --fail-under {known[0]}=0.8",
         )
     return metric, least
 
@@ -178,7 +247,7 @@ def _of_source(spec: str, models: Sequence[str | None], asked: dict[str, Any]) -
         yield target.evaluate(**asked)
 
 
-def _indexed(spec: str, models: Sequence[str | None]) -> Iterator[Collection]:
+def _indexed(spec: str, models: Sequence[str | None], *, keep: str | None = "none") -> Iterator[Collection]:
     """The source indexed for each model alone; every model is looked for before the first is used."""
     from sightline.sources import open_source
 
@@ -190,7 +259,7 @@ def _indexed(spec: str, models: Sequence[str | None]) -> Iterator[Collection]:
                 render.note(target.model_notice)
         for target in opened:
             with ticker("auto", count=lambda: listed([spec])) as tell:
-                report = target.ingest(spec, keep="none", progress=tell)
+                report = target.ingest(spec, keep=keep, progress=tell)
             if report.skipped:
                 render.note(f"{render.count(len(report.skipped), 'item')} of {spec} cannot be used and are left out")
             if not report.rows:
@@ -310,7 +379,7 @@ def show_cutoff(done: Sequence[CutoffReport]) -> None:
     runs = [(one, run) for one in done for run in one.runs]
     if not render.on_terminal():
         lines = [
-            (one.model, run.channel, measure, *_ends(getattr(run, measure)), getattr(run, measure).n)
+            (one.model, run.channel, measure, *grading.ends(getattr(run, measure)), getattr(run, measure).n)
             for one, run in runs
             for measure in SAID
         ]
@@ -328,19 +397,9 @@ def show_cutoff(done: Sequence[CutoffReport]) -> None:
     for one, run in runs:
         table.add_column(Text(f"{render.plain(one.model)}\n{run.channel}"))
     for measure, said in SAID.items():
-        table.add_row(said, *(_percent(getattr(run, measure)) for _, run in runs))
+        table.add_row(said, *(grading.percent(getattr(run, measure)) for _, run in runs))
     table.add_row("calibration error", *(f"{100 * run.error:.1f} %" for _, run in runs))
     render.show(table)
-
-
-def _ends(share: Share) -> tuple[str, ...]:
-    return tuple("" if one is None else f"{one:.4f}" for one in (share.share, share.low, share.high))
-
-
-def _percent(share: Share) -> str:
-    if share.share is None or share.low is None or share.high is None:
-        return "–"
-    return f"{100 * share.share:.1f} % ({100 * share.low:.0f}–{100 * share.high:.0f}) of {share.n:,}"
 
 
 def draw_cutoff(done: Sequence[CutoffReport], path: str) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,6 +74,16 @@ def interval(values: Values, *, groups: Sequence[Hashable] | None = None, seed: 
     """
     low, high = np.quantile(_resampled(values, groups, seed), _tails())
     return float(low), float(high)
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a share, `right` of `n` (Wilson 1927): it has a width also where all are right."""
+    if not 0 <= right <= n or n < 1:
+        raise ValueError(f"0 to n of at least 1 was expected, not {right} of {n}")
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, middle = right / n, (right + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * (n * share * (1 - share) + z * z / 4) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def compare(a: Values, b: Values, *, groups: Sequence[Hashable] | None = None, seed: int = 0) -> Difference:
