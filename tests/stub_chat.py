@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from PIL import Image
 
@@ -379,7 +380,7 @@ def _picture(url: str) -> Image.Image:
 def _problems(request: Request, chat: ChatServer) -> list[str]:
     found = []
     document = request.document
-    if request.path != "/v1/chat/completions":
+    if urlsplit(request.path).path != "/v1/chat/completions":  # an absolute one where it serves as a proxy
         found.append(f"path {request.path}")
     if not isinstance(document.get("model"), str) or not isinstance(document.get("stream"), bool):
         found.append("model or stream is missing")

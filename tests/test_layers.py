@@ -42,6 +42,7 @@ NOUNS_OF = {
     **dict.fromkeys(("dups", "fusion", "groups", "strength"), "retrieve"),
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
+    **dict.fromkeys(("chat", "completions", "prompting", "replies"), "generate"),
     "choice": "collection",
 }
 """A part's second noun has a file of its own and counts as the part."""
