@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "answers", "reports", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr", "generate"}
-FLOWS = {"examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
+FLOWS = {"ask", "examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
 EDGES = {
     "cli",
@@ -33,7 +33,7 @@ EDGES = {
 
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
-    **dict.fromkeys(("dates", "phrases"), "query"),
+    **dict.fromkeys(("dates", "followups", "phrases", "questions"), "query"),
     **dict.fromkeys(("signatures", "decoding", "looks"), "media"),
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
@@ -43,7 +43,9 @@ NOUNS_OF = {
     **dict.fromkeys(("pairs", "checkpoints", "epochs", "bases", "head", "tune"), "train"),
     "charts": "plots",
     **dict.fromkeys(("chat", "completions", "prompting", "replies"), "generate"),
-    "choice": "collection",
+    **dict.fromkeys(("choice", "conversation"), "collection"),
+    "extractive": "generate",
+    "grounding": "ask",
 }
 """A part's second noun has a file of its own and counts as the part."""
 

@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sightline import errors
+    from sightline.answers import Answer
     from sightline.collection import Collection, drop_collection, list_collections, open
+    from sightline.conversation import Conversation
     from sightline.encoders import Encoder, load_encoder
     from sightline.schema import Hit, Hits, Item
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "Collection",
+    "Conversation",
     "Encoder",
     "Hit",
     "Hits",
@@ -37,7 +41,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "answers",
     "Collection": "collection",
+    "Conversation": "conversation",
     "Encoder": "encoders",
     "Hit": "schema",
     "Hits": "schema",

@@ -14,18 +14,22 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from sightline import history, index, media, texts
 from sightline import query as query_language
+from sightline.answers import Answer
+from sightline.ask import gather, spoken, understood
 from sightline.background import Backgrounds
 from sightline.choice import Choice, Model, manifest_of
 from sightline.config import Settings
 from sightline.config import settings as settings_in_force
+from sightline.conversation import Conversation
 from sightline.cutoffs import CutoffReport, measure_cutoff
 from sightline.dups import Duplicates, near_duplicates
 from sightline.encoders import Encoder
@@ -39,6 +43,7 @@ from sightline.errors import (
 from sightline.evaluate import Evaluation, evaluate, items_of
 from sightline.examples import Example, picture_term, png, terms_of
 from sightline.executors import Executor, LocalExecutor, Worker
+from sightline.generate import Generator, load_generator
 from sightline.ingest import Among, Options, ingest
 from sightline.judgements import Judgements
 from sightline.ocr import RapidReader, Reader
@@ -71,15 +76,16 @@ def open(
     settings: Settings | None = None,
     executor: Executor | None = None,
     reader: Callable[[int], Reader] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Collection:
     """The collection at `address` (`FOLDER[#table]`; default: the settings' collection), made by its first ingest.
 
     `model` is a name, a model folder or any object that fits `Encoder`; None: the collection's own, for a new one the
     settings'. `reader` makes what reads the text in pictures (given: how many threads it may use); None: rapidocr.
-    Raises EncoderMismatch when the collection was built with another one, before any model is loaded;
+    `notify` is told, once for each host, where pictures go when answers are written on another machine. Raises EncoderMismatch when the collection was built with another one, before any model is loaded;
     UnknownModel or CorruptModel; ForeignTable or CollectionDamaged for what is found at the address.
     """
-    return Collection(address, model=model, settings=settings, executor=executor, reader=reader)
+    return Collection(address, model=model, settings=settings, executor=executor, reader=reader, notify=notify)
 
 
 def list_collections(folder: str | os.PathLike[str] = "data/tables") -> list[str]:
@@ -103,6 +109,7 @@ class Collection:
         settings: Settings | None = None,
         executor: Executor | None = None,
         reader: Callable[[int], Reader] | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings or settings_in_force()
         self._store = Store(
@@ -114,6 +121,8 @@ class Collection:
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
         self._reader = reader
         self._choice = Choice(self._store, self.settings, model)
+        self._generators: dict[str, Generator] = {}
+        self._notify = notify
         if self._store.exists:
             self._choice.check()
 
@@ -361,6 +370,89 @@ class Collection:
             min_relevance=min_relevance,
             backgrounds=self._backgrounds,
         )
+
+    @overload
+    def ask(
+        self,
+        question: str,
+        k: int = 6,
+        *,
+        generator: Generator | str | None = None,
+        stream: Literal[False] = False,
+        min_relevance: float = 0.5,
+        now: datetime | None = None,
+        before: Sequence[tuple[str, str] | Answer] = (),
+    ) -> Answer: ...
+    @overload
+    def ask(
+        self,
+        question: str,
+        k: int = 6,
+        *,
+        generator: Generator | str | None = None,
+        stream: Literal[True],
+        min_relevance: float = 0.5,
+        now: datetime | None = None,
+        before: Sequence[tuple[str, str] | Answer] = (),
+    ) -> Iterator[str | Answer]: ...
+    def ask(
+        self,
+        question: str,
+        k: int = 6,
+        *,
+        generator: Generator | str | None = None,
+        stream: bool = False,
+        min_relevance: float = 0.5,
+        now: datetime | None = None,
+        before: Sequence[tuple[str, str] | Answer] = (),
+    ) -> Answer | Iterator[str | Answer]:
+        """An answer to a question, with the pictures that it rests on, or none where nothing shows it (docs/answers.md).
+
+        At most `k` pictures (1 to 100) are shown to the generator and can be cited; counts are over all that match with
+        at least `min_relevance`. `generator` is an object with `generate`, a spec (`extractive`, `openai:MODEL`,
+        `hf:REPO`), or None for the settings'. `before` is what was asked and answered so far, oldest first: pairs of
+        texts, or Answers, whose pictures can then be pointed at. `now` is what "yesterday" counts from.
+
+        With `stream` the pieces of the text come as they are known to be right, and the Answer last; what is found is
+        found before the first of them is asked for. A generator that fails leaves an incomplete answer. Raises
+        QueryError, UsageError, CollectionMissing.
+        """
+        self._store.manifest  # noqa: B018 — raises when there is nothing to ask
+        writer = self.generator(generator)
+        started = time.perf_counter()
+        asked, only = understood(question, before, writer, now)
+        read = time.perf_counter()
+        evidence = gather(
+            self._store,
+            lambda: self.encoder,
+            asked,
+            k,
+            load=self.picture,
+            min_relevance=min_relevance,
+            backgrounds=self._backgrounds,
+            only=only,
+        )
+        timings = {"understand": (read - started) * 1000, "retrieve": (time.perf_counter() - read) * 1000}
+        pieces = spoken(evidence, writer, timings)
+        return pieces if stream else next(piece for piece in pieces if isinstance(piece, Answer))
+
+    def conversation(
+        self, *, k: int = 6, generator: Generator | str | None = None, min_relevance: float = 0.5
+    ) -> Conversation:
+        """Questions that may lean on those before: "and at night?", "which of them are red?", "the second one"."""
+        return Conversation(self, k=k, generator=self.generator(generator), min_relevance=min_relevance)
+
+    def generator(self, wanted: Generator | str | None = None) -> Generator:
+        """What writes answers: the given object, what a spec names, or the settings'. Made once for each spec.
+
+        Raises UsageError, Offline, MissingExtra, ModelError.
+        """
+        if wanted is not None and not isinstance(wanted, str):
+            return wanted
+        spec = wanted or self.settings.generator
+        if spec not in self._generators:
+            self._generators[spec] = load_generator(spec, self.settings, notify=self._notify)
+        return self._generators[spec]
 
     def evaluate(
         self,

@@ -6,10 +6,14 @@ nothing. It is called only when there are hits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
+from sightline.config import Settings
+from sightline.errors import UsageError
 from sightline.schema import Hit
+
+SPECS = ("extractive", "openai:MODEL", "hf:REPO")
 
 
 @runtime_checkable
@@ -34,3 +38,34 @@ class Rewriter(Protocol):
         (question, answer) pairs, oldest first. Empty: it has nothing better than the rules.
         """
         ...
+
+
+def load_generator(spec: str, settings: Settings, *, notify: Callable[[str], None] | None = None) -> Generator:
+    """The generator that a spec names: one of SPECS, with the settings' server, key and limits.
+
+    `notify` is told once where pictures will go, should they leave this machine. Raises UsageError for an unknown spec
+    or settings that cannot be used, Offline, MissingExtra, ModelError.
+    """
+    kind, _, name = spec.strip().partition(":")
+    if kind == "openai" and name:
+        from sightline.chat import OpenAIChat
+
+        return OpenAIChat.from_settings(name, settings, notify=notify)
+    if kind == "hf" and name:
+        from sightline.vlm import LocalVLM
+
+        return LocalVLM(name, settings)
+    if spec.strip() != "extractive":
+        raise UsageError(
+            f"there is no generator '{spec}'; {', '.join(SPECS[:-1])} or {SPECS[-1]} was expected",
+            hint="extractive needs no model; for Ollama: --generator openai:llava",
+        )
+    from sightline.extractive import Extractive
+
+    return Extractive()
+
+
+def name_of(generator: object) -> str:
+    """What answers are signed with."""
+    name = getattr(generator, "name", "")
+    return name if isinstance(name, str) and name else type(generator).__name__

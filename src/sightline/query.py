@@ -39,8 +39,8 @@ MOST_WEIGHT = 100
 HAS = ("caption", "camera", "place", "date", "text")
 _PATHS = ("./", "../", "/", "~/", "file:")
 _DATED = {"after": "after", "before": "before", "on": "", "added": "added-", "added-after": "", "added-before": ""}
-_KEYS = (*_DATED, "type", "in", "camera", "has", "text", "near")
-_KEY = re.compile(rf"({'|'.join(sorted(_KEYS, key=len, reverse=True))}):", re.IGNORECASE)
+KEYS = (*_DATED, "type", "in", "camera", "has", "text", "near")
+_KEY = re.compile(rf"({'|'.join(sorted(KEYS, key=len, reverse=True))}):", re.IGNORECASE)
 _WEIGHT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?):(?=[^\d\s])")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _NEAR = re.compile(

@@ -243,6 +243,11 @@ class Store:
     def count_under(self, prefix: str) -> int:
         return int(self._read_rows(lambda t: t.count_rows(starts_with("uri", prefix).to_sql())))
 
+    def count(self, *, where: str | None = None, filters: Sequence[Filter] = ()) -> int:
+        """How many rows pass. Raises QueryError for a bad where-clause."""
+        both = self._passing(where, filters)
+        return self._refusing(where, lambda t: int(t.count_rows(both) if both else t.count_rows()))
+
     def search(
         self,
         vector: NDArray[np.float32],
@@ -517,22 +522,29 @@ class Store:
         k: int | None,
     ) -> pa.Table:
         """The rows of a query for which both hold: `where`, the owner's SQL, and `filters`, which may be anybody's."""
-        if where and has_semicolon(where):
-            raise QueryError(
-                f"the where-clause '{where}' holds a semicolon, and LanceDB drops what follows one",
-                hint="write one condition; join several with AND and OR",
-            )
-
-        self._check_had(filters)
-        ours = condition(filters)
-        # the line's end keeps a comment in `where` from swallowing what follows
-        both = f"({where}\n) AND ({ours})" if where and ours else where or ours
+        both = self._passing(where, filters)
 
         def run(table: Any) -> pa.Table:
             built = query(table)
             built = (built.where(both) if both else built).select(columns)
             return (built if k is None else built.limit(k)).to_arrow()
 
+        return self._refusing(where, run)
+
+    def _passing(self, where: str | None, filters: Sequence[Filter]) -> str:
+        """One condition of both, empty for none."""
+        if where and has_semicolon(where):
+            raise QueryError(
+                f"the where-clause '{where}' holds a semicolon, and LanceDB drops what follows one",
+                hint="write one condition; join several with AND and OR",
+            )
+        self._check_had(filters)
+        ours = condition(filters)
+        # the line's end keeps a comment in `where` from swallowing what follows
+        return f"({where}\n) AND ({ours})" if where and ours else where or ours
+
+    def _refusing(self, where: str | None, run: Callable[[Any], T]) -> T:
+        """Reads the rows; what LanceDB has against `where` is said as such."""
         try:
             return self._read_rows(run)
         except (RuntimeError, ValueError) as error:
