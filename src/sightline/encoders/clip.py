@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sightline import media
 from sightline.encoders.folder import TEXTUAL, TOKENIZER, TOKENIZER_CONFIG, VISUAL, ModelCard, Preprocessing
 from sightline.encoders.sessions import Session, choose_runtime, open_session
+from sightline.encoders.together import Together
 from sightline.errors import BadVectors, CorruptModel
 from sightline.schema import Modality, Vectors
 
@@ -37,8 +38,9 @@ BATCH = 32  # two streams of sixteen: see benchmarks/bench_encoders.py
 class ClipEncoder:
     """An encoder whose two sides open on first use: a text query never loads the image side, nor the other way round.
 
-    Safe to use from several threads. `runtime`, `device`, `precision` and `threads` go to `open_session`; they are no
-    part of the fingerprint, since they move a vector by less than what retrieval can see (cosine above 0.999).
+    Safe to use from several threads: their queries share a forward pass where they meet. `runtime`, `device`,
+    `precision` and `threads` go to `open_session`; they are no part of the fingerprint, since they move a vector by
+    less than what retrieval can see (cosine above 0.999).
     """
 
     modalities = frozenset({Modality.IMAGE, Modality.VIDEO, Modality.TEXT})
@@ -70,6 +72,7 @@ class ClipEncoder:
         self._tokenizer = _Once(lambda: _load_tokenizer(card))
         self._text = _Once(self._open_text)
         self._image = _Once(self._open_image)
+        self._together = Together(self._encode_texts)
 
     def __repr__(self) -> str:
         return f"ClipEncoder({self.name!r}, dim={self.dim}, runtime={self.runtime!r})"
@@ -86,6 +89,9 @@ class ClipEncoder:
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a sequence of texts, not one text: its letters would be encoded")
+        return self._together(texts)
+
+    def _encode_texts(self, texts: Sequence[str]) -> Vectors:
         session = self.text_session()
         parts = [
             self._unit(session.run(self._tokens(session, texts[start : start + self.batch_size])), start)
