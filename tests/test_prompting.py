@@ -111,7 +111,7 @@ def test_harmless_text_is_one_short_line(text: str, limit: int) -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.text(), st.text(), st.text())
 def test_no_data_adds_a_line_of_its_own(caption: str, name: str, ocr: str) -> None:
-    told = prompt("what?", evidence([hit(1, caption, name=name or "x")], rows=1, n1=ocr), pictures=False)
+    told = prompt("what?", evidence([hit(1, caption, name=name or "x")], rows=1, n1=ocr), shown=0)
     lines = texts(told)[1].splitlines()
     assert lines[:2] == ["Picture 1", f"data {told.nonce}"] and lines[-1] == f"end {told.nonce}"
     kinds = [line.partition(": ")[0] for line in lines[2:-1]]
@@ -145,7 +145,7 @@ def test_without_pictures_none_is_loaded() -> None:
     def never() -> bytes:
         raise AssertionError
 
-    assert len(prompt("what?", [hit(1, load=never)], pictures=False).parts) == 3
+    assert len(prompt("what?", [hit(1, load=never)], shown=0).parts) == 3
 
 
 def test_the_place_where_a_picture_lies_is_not_told() -> None:

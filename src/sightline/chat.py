@@ -10,7 +10,6 @@ on. A server that knows no such form is asked for prose. What is sent where: doc
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from sightline import media, replies
 from sightline.completions import TRIES, Endpoint, Refused, pieces
 from sightline.config import Settings
 from sightline.errors import GeneratorError, Offline
-from sightline.prompting import REWRITE, Part, Prompt, answer_schema, prompt, query_schema, rewriting
+from sightline.prompting import MAX_SHOWN, REWRITE, Part, Prompt, answer_schema, prompt, query_schema, rewriting
 from sightline.schema import Hit
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class OpenAIChat:
 
     def generate(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
         """Text as it streams, [n] citing `hits[n - 1]`. Raises GeneratorError, also after what was yielded."""
-        told = prompt(question, hits, pictures=self._sent is not None)
+        told = prompt(question, hits, shown=MAX_SHOWN if self._sent else 0)
         content = self._content(told)
         self._give_notice()
 
@@ -98,7 +97,7 @@ class OpenAIChat:
             raise GeneratorError(f"{self._model} at {self._endpoint.host} said nothing", hint="ask again")
 
     def rewrite(self, question: str, before: Sequence[tuple[str, str]]) -> str:
-        """A query for `question`, at most MAX_QUERY characters, that reads no file; empty where nothing usable came.
+        """A query for `question`, at most MAX_QUERY characters on one line; empty where nothing usable came.
 
         One call, tried once: a fault of the server gives the empty string, and shows itself when it is to answer.
         """
@@ -111,7 +110,7 @@ class OpenAIChat:
                 query = replies.one_line("".join(reply), "query")
         except GeneratorError:
             return ""
-        return "" if len(query) > MAX_QUERY or _READS_A_FILE.search(query) else query
+        return query if len(query) <= MAX_QUERY else ""
 
     def _ask(
         self, messages: Callable[[bool], list[dict[str, Any]]], form: Mapping[str, Any], *, tries: int = TRIES
@@ -149,9 +148,6 @@ class OpenAIChat:
         what = "pictures, captions and names" if self._sent else "captions and names (no pictures)"
         how = ", unencrypted" if self._endpoint.url.startswith("http:") else ""
         self._notify(f"{what} of the hits are sent to {host}{how} ({self.name})")
-
-
-_READS_A_FILE = re.compile(r"(?:^|[\s:(+\"'-])(?:\.{0,2}[/\\]|~|file:)", re.IGNORECASE)
 
 
 def _form(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

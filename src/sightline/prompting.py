@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_TOLD = 50
 """Hits that a model is told of, the best ones."""
 MAX_SHOWN = 16
-"""Hits whose pictures it is shown."""
+"""Hits whose pictures it is shown, unless said otherwise."""
 
 _LONGEST = {"caption": 600, "name": 160, "text in the picture": 600}
 _QUESTION = 2000
@@ -51,16 +51,17 @@ class Prompt:
         return "\n".join([_RULES.format(nonce=self.nonce), _STRUCTURED if structured else _PROSE])
 
 
-def prompt(question: str, hits: Sequence[Hit], *, pictures: bool = True) -> Prompt:
+def prompt(question: str, hits: Sequence[Hit], *, shown: int = MAX_SHOWN) -> Prompt:
     """What to tell a model about `question` and `hits`; an `answers.Evidence` also tells how many match.
 
-    A picture that cannot be read is said to be so. Pictures are as large as the collection has them.
+    The pictures of the first `shown` hits come along, as large as the collection has them; one that cannot be read is
+    said to be so.
     """
     nonce = secrets.token_hex(8)
     told = hits[:MAX_TOLD]
     parts: list[Part] = [_facts(hits, len(told))]
     for number, hit in enumerate(told, 1):
-        parts += _item(number, hit, _ocr(hits, hit), nonce, shown=pictures and number <= MAX_SHOWN)
+        parts += _item(number, hit, _ocr(hits, hit), nonce, shown=number <= shown)
     parts.append(f"Question: {harmless(question, _QUESTION)}")
     return Prompt(tuple(parts), range(1, len(told) + 1), nonce)
 
