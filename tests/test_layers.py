@@ -48,7 +48,7 @@ EDGES = {
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
     **dict.fromkeys(("copying", "mirror", "passing", "postings", "snapshot", "stems"), "store"),
-    **dict.fromkeys(("dates", "followups", "phrases", "questions"), "query"),
+    **dict.fromkeys(("dates", "followups", "forms", "phrases", "questions"), "query"),
     **dict.fromkeys(("signatures", "decoding", "looks"), "media"),
     "captions": "sources",
     **dict.fromkeys(("archives", "hubsets", "links"), "sources"),
@@ -59,7 +59,7 @@ NOUNS_OF = {
     "charts": "plots",
     **dict.fromkeys(("chat", "completions", "prompting", "replies", "vlm"), "generate"),
     **dict.fromkeys(("choice", "conversation"), "collection"),
-    "extractive": "generate",
+    **dict.fromkeys(("extractive", "facts"), "generate"),
     "grounding": "ask",
 }
 """A part's second noun has a file of its own and counts as the part."""

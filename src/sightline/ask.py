@@ -23,7 +23,7 @@ from sightline.followups import about, pointed, resolve
 from sightline.generate import Generator, Rewriter, name_of
 from sightline.grounding import MOST, Grounding, check
 from sightline.retrieve import MOST as MOST_HITS
-from sightline.retrieve import retrieve
+from sightline.retrieve import grouped, retrieve
 from sightline.schema import Hit, Query
 from sightline.store import Store
 
@@ -57,26 +57,22 @@ def gather(
     if only:
         return _known(store, Evidence(question, tuple(only), tuple(only), rows))
 
-    def find(most: int, *, group: bool = False) -> list[Hit]:
-        common = {"load": load, "min_relevance": min_relevance, "backgrounds": backgrounds}
-        return list(retrieve(store, encoder, query, most, group=group, **common))  # type: ignore[arg-type]
+    def find(most: int) -> list[Hit]:
+        hits = retrieve(store, encoder, query, most, load=load, min_relevance=min_relevance, backgrounds=backgrounds)
+        return list(hits)
 
-    shown = find(k, group=True)
     if query.terms and not calibrate.can_be_said(query):  # pictures and items: how alike is alike enough?
-        return _known(store, Evidence(question, tuple(shown), tuple(shown), rows, complete=False))
-    limit = FIRST_LOOK
-    found = find(limit)
-    if len(found) == limit and rows > limit:
-        limit = MOST_HITS
-        found = find(limit)
-    if query.terms:
-        found = [hit for hit in found if hit.relevance is not None]
-        shown = [hit for hit in shown if hit.relevance is not None] if found else shown
-    shown = _in_time(question, shown, found, k)
+        nearest = tuple(grouped(store, find(FIRST_LOOK), k))
+        return _known(store, Evidence(question, nearest, nearest, rows, complete=False))
+    found, limit = find(FIRST_LOOK), FIRST_LOOK
+    if len(found) == limit < rows:
+        found, limit = find(MOST_HITS), MOST_HITS
+    judged = [hit for hit in found if hit.relevance is not None] if query.terms else found
+    shown = _in_time(question, grouped(store, (judged or found)[:FIRST_LOOK], k), judged, k)
     ids = {hit.id for hit in shown}
-    matches = (*shown, *(hit for hit in found if hit.id not in ids)) if found else ()
+    matches = (*shown, *(hit for hit in judged if hit.id not in ids)) if judged else ()
     cutoff = min_relevance if query.terms else None
-    complete = len(matches) < limit or rows <= limit
+    complete = len(found) < limit or rows <= limit
     return _known(store, Evidence(question, tuple(shown), matches, rows, cutoff, complete))
 
 

@@ -82,8 +82,9 @@ def open(
 
     `model` is a name, a model folder or any object that fits `Encoder`; None: the collection's own, for a new one the
     settings'. `reader` makes what reads the text in pictures (given: how many threads it may use); None: rapidocr.
-    `notify` is told, once for each host, where pictures go when answers are written on another machine. Raises EncoderMismatch when the collection was built with another one, before any model is loaded;
-    UnknownModel or CorruptModel; ForeignTable or CollectionDamaged for what is found at the address.
+    `notify` is told, once for each host, where pictures go when answers are written on another machine.
+    Raises EncoderMismatch when the collection was built with another one, before any model is loaded; UnknownModel or
+    CorruptModel; ForeignTable or CollectionDamaged for what is found at the address.
     """
     return Collection(address, model=model, settings=settings, executor=executor, reader=reader, notify=notify)
 
@@ -406,7 +407,7 @@ class Collection:
         now: datetime | None = None,
         before: Sequence[tuple[str, str] | Answer] = (),
     ) -> Answer | Iterator[str | Answer]:
-        """An answer to a question, with the pictures that it rests on, or none where nothing shows it (docs/answers.md).
+        """An answer to a question with the pictures that it rests on, or none where nothing shows it (docs/answers.md).
 
         At most `k` pictures (1 to 100) are shown to the generator and can be cited; counts are over all that match with
         at least `min_relevance`. `generator` is an object with `generate`, a spec (`extractive`, `openai:MODEL`,

@@ -45,7 +45,7 @@ class Conversation:
     def ask(
         self, question: str, *, stream: bool = False, now: datetime | None = None
     ) -> Answer | Iterator[str | Answer]:
-        """As `Collection.ask`, with what was said before: "and at night?", "which of them are red?", "the second one"."""
+        """As `Collection.ask`, after what was said: "and at night?", "which of them are red?", "the second one"."""
         pieces = self._collection.ask(
             question,
             self._k,

@@ -1,4 +1,4 @@
-"""followups: a question that leans on the one before -> a question that stands by itself. Rules, offline, English; pure.
+"""followups: a question that leans on the one before -> one that stands by itself. Rules, offline, English; pure.
 
     is there a bus?  ·  and at night?            ->  is there a "bus at night"
     show me a dog    ·  which of them are brown? ->  which pictures show a "brown dog"
@@ -23,7 +23,10 @@ _BARE = re.compile(
     r"|(?P<colour>(?:what|which)\s+colou?r)",
     re.I,
 )
-_BEHIND = r"(?=\s*(?:[?!.,]|$)|\s+(?:is|are|was|were|do|does|did|have|has|show|in|on|at|with|taken|from|look|doing|say|says)\b)"
+_BEHIND = (
+    r"(?=\s*(?:[?!.,]|$)"
+    r"|\s+(?:is|are|was|were|do|does|did|have|has|show|in|on|at|with|taken|from|look|doing|say|says)\b)"
+)
 _PRONOUN = re.compile(
     rf"\b(?:(?:some|all|any|one|most|none|both)\s+)?(?:of\s+)?(?:them|they|those|these|it|that|this){_BEHIND}"
     r"|\bof\s+(?:them|those|these|it)\b|\bis\s+it\b|\bones\b",
@@ -100,7 +103,7 @@ def _bare(raw: str, bare: re.Match[str], before: Question) -> Question:
 
 
 def _joined(before: Query, told: str) -> tuple[Term, ...]:
-    """The terms of before with what was said of them: "dog" and "brown" are "brown dog", "dog" and "at night" as they are."""
+    """The terms of `before` with what was `told` of them: "brown dog", "dog at night"."""
     if not told:
         return before.terms
     (first, *others) = before.terms

@@ -202,6 +202,14 @@ def _newest(store: Store, query: Query, depth: int) -> list[Candidate]:
     return [Candidate(one, 0.0, -float(rank), {}) for rank, one in enumerate(found)]
 
 
+def grouped(store: Store, hits: Sequence[Hit], most: int) -> list[Hit]:
+    """At most `most` of the hits, near-duplicates folded into the best of them, as a search with `group` does."""
+    rows = store.found([hit.id for hit in hits])
+    there = {hit.id: hit for hit in hits if hit.id in rows}
+    candidates = [Candidate(rows[hit.id], hit.score, 0.0, hit.why) for hit in there.values()]
+    return [replace(there[one.id], group=one.group, alike=one.alike) for one in _folded(store, candidates, most)]
+
+
 def _folded(store: Store, candidates: Sequence[Candidate], most: int | None) -> list[Candidate]:
     """The best of each group of near-duplicates, in order, with the ids of the others; the least id names the group.
 

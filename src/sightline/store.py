@@ -310,12 +310,16 @@ class Store:
         dated = self._filtered(lambda t: t.search(), where, filters, ["id", "captured_at"], None)
         rows = sorted(dated.to_pylist(), key=lambda row: row["id"])
         rows.sort(key=lambda row: row["captured_at"].timestamp() if row["captured_at"] else -np.inf, reverse=True)
-        ids, columns = [row["id"] for row in rows[:k]], self.had(HIT)
+        found = self.found([row["id"] for row in rows[:k]])
+        return [found[row["id"]] for row in rows[:k] if row["id"] in found]
+
+    def found(self, ids: Sequence[str]) -> dict[str, Found]:
+        """The rows of these ids, by id, with a score of 0."""
         if not ids:
-            return []
+            return {}
+        columns = self.had(HIT)
         table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
-        found = {row["id"]: found_of(row, score=0.0) for row in table.to_pylist()}
-        return [found[ident] for ident in ids if ident in found]
+        return {row["id"]: found_of(row, score=0.0) for row in table.to_pylist()}
 
     def vector(self, ident: str) -> NDArray[np.float32] | None:
         """The vector (dim,) of one id."""
