@@ -17,6 +17,7 @@ PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr"
 FLOWS = {"ask", "examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
 FACADE = {"collection"}
 EDGES = {
+    "answering",
     "cli",
     "flags",
     "care",

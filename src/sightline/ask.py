@@ -78,13 +78,17 @@ def gather(
 
 def _in_time(question: Question, shown: Sequence[Hit], found: Sequence[Hit], k: int) -> list[Hit]:
     """What is shown for a "when": the last or the first ones, or the best with the first and the last of all."""
-    dated = sorted((hit for hit in found if hit.captured_at), key=lambda hit: hit.captured_at or 0)  # type: ignore[arg-type, return-value]
+    dated = sorted((hit for hit in found if hit.captured_at), key=_moment)
     if question.intent is not Intent.WHEN or not dated:
         return list(shown)
     if question.asked in ("last", "first"):
         return dated[:k] if question.asked == "first" else dated[: -k - 1 : -1]
     edges = [hit for hit in (dated[0], dated[-1])[: max(0, k - 1)] if hit.id not in {one.id for one in shown}]
     return [*shown[: k - len(edges)], *edges]
+
+
+def _moment(hit: Hit) -> float:
+    return hit.captured_at.timestamp() if hit.captured_at else 0.0
 
 
 def _known(store: Store, evidence: Evidence) -> Evidence:

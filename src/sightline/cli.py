@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sightline import care, measure, render, teach, upkeep
+from sightline import answering, care, measure, render, serving, teach, upkeep
 from sightline.errors import QueryError, SightlineError, UsageError
 from sightline.flags import (
     MIN_RELEVANCE,
@@ -100,6 +100,7 @@ def _version(asked: bool) -> None:
         "sightline demo                            the whole story in a minute",
         "sightline index ~/Pictures                put a folder into the collection",
         'sightline search "a dog on the beach"     find pictures by words',
+        'sightline ask "where was the dog?"        an answer, with the pictures it rests on',
         "sightline search ./dog.jpg                find pictures like this one",
     ),
 )
@@ -363,6 +364,7 @@ def show(
         raise typer.Exit(NOTHING_FOUND)
 
 
+app.command(epilog=answering.ASK)(answering.ask)
 app.command("eval", epilog=measure.EVAL)(measure.evaluate)
 app.command(epilog=teach.TRAIN)(teach.train)
 app.command(epilog=care.INFO)(care.info)
@@ -374,16 +376,21 @@ app.command(epilog=upkeep.OPTIMIZE)(upkeep.optimize)
 app.command(epilog=upkeep.HISTORY)(upkeep.history)
 app.command(epilog=upkeep.RESTORE)(upkeep.restore)
 app.add_typer(care.collections, name="collections")
+app.command(epilog=serving.SERVE)(serving.serve)
 
 
 @app.command(epilog=examples("sightline demo", "sightline demo --no-serve"))
 def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="End without starting the web page.")] = False,
+    port: serving.PortFlag = serving.PORT,
 ) -> None:
     """See it work on the bundled street scenes, in a minute."""
     from sightline import demo as story
 
     story.tell()
+    if not no_serve:
+        render.heading("And as a page")
+        serving.run(story.ADDRESS, port=port)
 
 
 # ---- in call order --------------------------------------------------------------------------------------------

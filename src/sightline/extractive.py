@@ -93,11 +93,11 @@ def _counted(evidence: Evidence) -> str:
     if not saying or len(saying) == len(evidence.matches) or not evidence.complete:
         return f"{_share(evidence)} {_marks(_all(evidence))}."
     marks = _marks(number for number, hit in enumerate(evidence, 1) if hit.id in saying)
-    said = f"{len(saying):,} of {_pictures(evidence.rows)} {'says' if len(saying) == 1 else 'say'} “{_clean(wanted)}”"
+    said = f"The captions of {len(saying):,} of {_pictures(evidence.rows)} say “{_clean(wanted)}”"
     more = f"{len(evidence.matches):,} match it more or less (relevance at least {evidence.cutoff:g})"
     if not marks:
-        return f"{said} in their captions; {more} {_marks(_all(evidence))}."
-    return f"{said} in their captions {marks}; {more}."
+        return f"{said}; {more} {_marks(_all(evidence))}."
+    return f"{said} {marks}; {more}."
 
 
 def _when(evidence: Evidence) -> Iterator[str]:

@@ -21,7 +21,7 @@ Said: TypeAlias = Mapping[str, Sequence[int]]
 
 def _labels(table: str) -> dict[str, str]:
     """Words -> their label: what stands before a colon, else the first of the words between two semicolons."""
-    found = {}
+    found: dict[str, str] = {}
     for row in table.split(";"):
         label, _, words = row.strip().rpartition(":")
         found |= dict.fromkeys(words.split(), label or words.split()[0])

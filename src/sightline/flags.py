@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,13 +27,19 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def open_collection(address: str | None, *, model: str | None = None, **flags: Any) -> Collection:
+def open_collection(
+    address: str | None,
+    *,
+    model: str | None = None,
+    notify: Callable[[str], None] | None = None,
+    **flags: Any,
+) -> Collection:
     """The collection that `-c` means, with the settings that the flags make. Says what opening had to mend."""
     import sightline
     from sightline import render
     from sightline.config import settings
 
-    target = sightline.open(address, model=model, settings=settings(**flags))
+    target = sightline.open(address, model=model, settings=settings(**flags), notify=notify)
     for line in target.notices:
         render.note(line)
     return target

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
     from PIL.Image import Image
 
+    from sightline.answers import Answer
     from sightline.schema import Hit, Hits
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -80,6 +81,7 @@ class Section:
     title: str
     tiles: tuple[Tile, ...]
     note: str = ""
+    text: str = ""  # below the title, on as many lines as it needs
 
 
 def samples(items: Iterable[Sample], path: str | os.PathLike[str]) -> Path:
@@ -94,6 +96,22 @@ def results(hits: Hits, path: str | os.PathLike[str], *, picture: bytes | None =
     `picture` is the query's picture, as a file's bytes, where the query names an item; its own bytes are found anyway.
     """
     return board([section(hits, picture=picture)], path)
+
+
+def answered(answer: Answer, path: str | os.PathLike[str]) -> Path:
+    """Draws a question, its answer and the pictures that it cites with their numbers; returns the path written.
+
+    Where it cites none, the pictures that were found, if any.
+    """
+    cited = set(answer.citations) or {hit.id for hit in answer.hits}
+    query = answer.question.query
+    tiles = [
+        Tile(_image(hit), f"[{number}]", (query.caption_of(hit.text),), _tail(hit.name))
+        for number, hit in enumerate(answer.hits, 1)
+        if hit.id in cited
+    ]
+    note = f"no answer: {answer.reason}" if answer.abstained else ""
+    return board([Section(answer.question.raw, tuple(tiles[:MOST_TILES]), note, answer.text)], path)
 
 
 def section(hits: Hits, *, picture: bytes | None = None, k: int = MOST_TILES) -> Section:
@@ -215,6 +233,8 @@ class _Page:
         inner = self.width - 2 * MARGIN
         if section.title:
             y = self._text(section.title, MARGIN, y, inner, size=14, weight="bold", lines=3) + 0.10
+        if section.text:
+            y = self._text(section.text, MARGIN, y, inner, size=11, lines=12) + 0.14
         if section.note:
             y = self._text(section.note, MARGIN, y, inner, size=10, colour=FAINT, lines=1) + 0.10
         return y

@@ -32,7 +32,7 @@ from rich.text import Text
 
 from sightline import media, render
 from sightline.errors import BadMedia, MissingExtra
-from sightline.schema import Hit, Hits
+from sightline.schema import Hit, Hits, Query
 
 Form: TypeAlias = Literal["kitty", "iterm2", "sixel", "blocks"]
 
@@ -98,6 +98,17 @@ def hits(found: Hits, screen: Screen, thumbnail: Callable[[str], bytes], *, why:
         return Tile(lambda: thumbnail(hit.id), (*lines, _name(hit, "dim")))
 
     _write(grid([tile(hit) for hit in found], screen))
+
+
+def cited(shown: Sequence[tuple[int, Hit]], query: Query, screen: Screen, thumbnail: Callable[[str], bytes]) -> None:
+    """Draws pictures with the numbers by which an answer cites them; `screen.form` is not None."""
+
+    def tile(number: int, hit: Hit) -> Tile:
+        head = Text.assemble((f"[{number}]", "bold"), (f"  {render.date(hit.captured_at)}", "dim"))
+        caption = Text(render.plain(query.caption_of(hit.text)))
+        return Tile(lambda: thumbnail(hit.id), (head, caption, _name(hit, "dim")))
+
+    _write(grid([tile(number, hit) for number, hit in shown], screen))
 
 
 def samples(picked: Sequence[Hit], screen: Screen) -> None:

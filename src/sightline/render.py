@@ -82,6 +82,13 @@ def out(text: str) -> None:
         sys.stdout.flush()
 
 
+def write(text: str) -> None:
+    """Writes a piece of text as it comes, on as many lines as it has; what would steer the terminal is shown."""
+    with _silent_when_cut_off():
+        sys.stdout.write(_UNSAFE.sub(_visible, text))
+        sys.stdout.flush()
+
+
 @contextmanager
 def _silent_when_cut_off() -> Iterator[None]:
     try:
@@ -290,6 +297,11 @@ def _moment(moment: datetime) -> str:
     """Local time; the date alone at midnight."""
     here = moment.astimezone()
     return f"{here:%Y-%m-%d}" if (here.hour, here.minute, here.second) == (0, 0, 0) else f"{here:%Y-%m-%d %H:%M}"
+
+
+def date(moment: datetime | None) -> str:
+    """The day in local time; empty for none."""
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d}"
 
 
 def _hits_table(found: Hits, why: bool) -> RenderableType:
