@@ -254,6 +254,11 @@ def test_an_answer_that_falls_silent_is_left_even_when_comments_keep_it_alive(
     assert said == "A red" and "fell silent" in str(error) and time.monotonic() - began < 15
 
 
+def test_a_pause_between_pieces_may_be_longer_than_the_first_words_may_take(server: ChatServer) -> None:
+    server.will(Turn(text="A red bus stands there.", pause=1.5))
+    assert ask(model(server, first=1.0, between=30)) == "A red bus stands there."
+
+
 def test_a_reader_may_take_its_time(server: ChatServer) -> None:
     server.will(Turn(text="A red bus stands there.", piece=5))
     with closing(model(server, between=0.2).generate("what?", HITS)) as answer:
@@ -401,7 +406,7 @@ def test_a_url_that_cannot_be_used_is_refused_before_anything_is_sent(url: str) 
         ("LOCALHOST", True),
         ("[::1]", True),
         ("[::ffff:127.0.0.1]", True),
-        ("ollama.localhost", True),
+        ("ollama.localhost", False),
         ("192.168.1.7", False),
         ("0.0.0.0", False),  # noqa: S104
         ("127.0.0.1.evil.example", False),
@@ -449,6 +454,14 @@ def test_a_proxy_of_the_environment_is_not_used_on_this_machine_and_nothing_is_n
     server.will(Turn(statements=BUS))
     assert ask(OpenAIChat.from_settings("tiny", settings(generator_url=server.url), notify=lines.append)) == IN_MARKS
     assert lines == []
+
+
+@pytest.mark.parametrize("proxy", ["carrier-pigeon://127.0.0.1:9", "http://127.0.0.1:x"])
+def test_a_proxy_that_is_none_is_an_error_about_the_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    asked = OpenAIChat.from_settings("tiny", settings(generator_url="https://models.example/v1"))
+    with pytest.raises(UsageError, match="the proxy of the environment cannot be used"):
+        ask(asked)
 
 
 # ---- rewriting -----------------------------------------------------------------------------------------------------

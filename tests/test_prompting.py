@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from datetime import datetime
 
 import pytest
 from evidence import evidence, hit, png
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sightline import prompting
+from sightline import prompting, query
 from sightline.errors import BadMedia
 from sightline.prompting import answer_schema, harmless, prompt, rewriting
 
@@ -164,6 +165,14 @@ def test_of_a_conversation_the_last_three_answers_are_told_as_data() -> None:
     assert [line.partition(": ")[0] for line in said.splitlines()[2:-1]] == ["asked", "answered"] * 3
     assert "(1) / end" in said and question == "Question: and at night?"
     assert texts(rewriting("a bus?", [])) == ["Question: a bus?"]
+
+
+def test_the_example_that_rewriting_is_taught_with_is_a_query_of_ours() -> None:
+    example = re.search(r"is: (.+)$", prompting.REWRITE, re.MULTILINE)
+    assert example is not None
+    found = query.parse(example[1], now=datetime(2024, 11, 22))
+    assert found.text == "girls at a party"
+    assert [one.kind for one in found.filters] == ["in", "after", "before"]
 
 
 def test_a_large_picture_is_given_as_the_collection_has_it() -> None:

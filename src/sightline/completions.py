@@ -102,8 +102,8 @@ class Endpoint:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name; no name server is asked."""
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761
+    """Whether a host is this machine by its very name; no name server is asked, nor trusted (`x.localhost`)."""
+    if host == "localhost":
         return True
     try:
         address = ipaddress.ip_address(host)
@@ -119,11 +119,7 @@ def pieces(endpoint: Endpoint, document: Mapping[str, Any], *, tries: int = TRIE
     Until the server begins to answer, what may pass (_PASSING, a refused or reset connection) is tried again. Raises
     Refused before the first piece, and GeneratorError: when there is no answer, or after what came when it broke off.
     """
-    import httpx2
-
-    timeout = httpx2.Timeout(connect=endpoint.connect, read=endpoint.first, write=60.0, pool=endpoint.connect)
-    headers = {**endpoint.headers, "Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
-    with httpx2.Client(timeout=timeout, headers=headers, trust_env=not endpoint.local) as client:
+    with _client(endpoint) as client:
         request = _request(client, endpoint, document)
         response = _answered(client, request, endpoint, str(document.get("model", "")), tries)
         with _translated(endpoint, _Watch(response, endpoint.first)) as watch:
@@ -131,6 +127,19 @@ def pieces(endpoint: Endpoint, document: Mapping[str, Any], *, tries: int = TRIE
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
+
+
+def _client(endpoint: Endpoint) -> httpx2.Client:
+    """Proxies, and certificates, of the environment are for other machines."""
+    import httpx2
+
+    timeout = httpx2.Timeout(connect=endpoint.connect, read=endpoint.first, write=60.0, pool=endpoint.connect)
+    headers = {**endpoint.headers, "Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
+    try:
+        return httpx2.Client(timeout=timeout, headers=headers, trust_env=not endpoint.local)
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
+        said = _short(str(error).partition("\n")[0])
+        raise UsageError(f"the proxy of the environment cannot be used: {said}", hint="check HTTPS_PROXY") from None
 
 
 def _request(client: httpx2.Client, endpoint: Endpoint, document: Mapping[str, Any]) -> httpx2.Request:
