@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sightline.answers import Intent, Question
+from sightline.forms import MARKS
 from sightline.questions import understand
 from sightline.schema import Filter, Query, Term
 
@@ -55,14 +56,14 @@ def resolve(raw: str, before: Question | None, now: datetime | None = None) -> Q
         return understand(raw, now)
     lead = _LEAD.match(raw)
     rest = raw[lead.end() :] if lead else raw
-    if bare := _BARE.fullmatch(rest.strip(" ?!.")):
+    if bare := _BARE.fullmatch(rest.strip(MARKS)):
         return _bare(raw, bare, before)
     if _PRONOUN.search(rest) and not _ALL_PICTURES.search(rest):
         asked = understand(_PRONOUN.sub(_stand_in, rest), now)
         joined = _joined(before.query, asked.query.text)
         same = asked.intent is before.intent and not asked.asked
         return _question(raw, asked, joined, before, asked.intent, before.asked if same else asked.asked)
-    asked = understand(rest, now) if rest.strip(" ?!.,") else before
+    asked = understand(rest.strip(MARKS) if lead else rest, now) if rest.strip(MARKS) else before
     told = asked.query.text
     if lead and not told and asked.query.filters:
         return _question(raw, asked, before.query.terms, before, before.intent, before.asked)

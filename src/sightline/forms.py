@@ -304,7 +304,7 @@ def _there(text: str) -> str:
     first, _, rest = text.partition(" ")
     second, _, more = rest.partition(" ")
     right = {"how": "many", "is": "there", "are": "there", "was": "there", "were": "there"}.get(first.lower(), "")
-    if second.lower() in _NEVER or not _is_one_slip(second.lower(), right):
+    if not right or second.lower() in _NEVER or not _is_one_slip(second.lower(), right):
         return text
     return f"{first} {right} {more}"
 

@@ -48,9 +48,8 @@ def _query(raw: str, wanted: str, words: str, filters: str, now: datetime | None
     try:
         return query_language.parse(text, now=now, files=False)
     except QueryError:
-        if text == raw:
-            raise
-    return query_language.parse(raw, now=now, files=False)  # what cannot be meant is shown where it was typed
+        query_language.parse(raw, now=now, files=False)  # what cannot be meant is shown where it was typed
+        raise
 
 
 # ---- words ----------------------------------------------------------------------------------------------------
@@ -85,6 +84,9 @@ _PASSING = re.compile(r"\b(?:pass(?:es|ed)?|meets?|met) (?=(?:the|a|an|my|some) 
 _RELATIVE = re.compile(rf" (?:that|which|who) {BE} ", re.I)
 
 
+_NOTHING = re.compile(rf"{MY}(?:(?:an? )?{PICTURE}|{WHO}|them|of|with)? ?", re.I)
+
+
 def _wanted(text: str) -> str:
     """What is looked for, without the words around it that only ask."""
     before, text = None, _RELATIVE.sub(" ", _PASSING.sub("and ", text))
@@ -93,9 +95,7 @@ def _wanted(text: str) -> str:
         text = " ".join(text.strip(MARKS).split())
         for loose in (_TRAILING, _LEADING):
             text = loose.sub("", text)
-    if re.fullmatch(rf"{MY.removesuffix('*')}*(?:an? )?{PICTURE}|{WHO}|them|those|these|that|this|of|with", text, re.I):
-        return ""
-    return text
+    return "" if _NOTHING.fullmatch(f"{text} ") else text
 
 
 def _without_filters(raw: str) -> tuple[str, str]:
