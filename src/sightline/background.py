@@ -23,7 +23,6 @@ from zipfile import BadZipFile
 import numpy as np
 
 from sightline.encoders import Encoder
-from sightline.rows import matrix
 from sightline.schema import Vectors
 from sightline.stems import stems
 from sightline.store import Store
@@ -102,7 +101,7 @@ class Backgrounds:
             "sentences": hashlib.sha256("\n".join(sentences()).encode()).hexdigest()[:16],
             "encoder": manifest.fingerprint,
             "dim": manifest.dim,
-            "version": int(self._store.rows.read(lambda table: table.version)),
+            "version": self._store.version,
             "head": os.stat(self._store.rows.head()).st_mtime_ns,
         }
 
@@ -113,22 +112,11 @@ def encode(encoder: Encoder, *, at_once: int = 64) -> Vectors:
     return np.concatenate([encoder.encode_text(said[at : at + at_once]) for at in range(0, len(said), at_once)])
 
 
-def sampled(store: Store, texts: Vectors, *, seed: int = 0) -> Background:
+def sampled(store: Store, texts: Vectors) -> Background:
     """A background with these sentences and a sample of the store's rows: the same rows give the same sample."""
-    rows = len(store)
-    drawn = np.random.default_rng(seed).choice(rows, size=min(SAMPLE, rows), replace=False)
-    columns = ["vector", "text", "ocr"]
-
-    def look(table: Any) -> Any:
-        return table.take_offsets(sorted(int(at) for at in drawn)).select(columns).to_arrow()
-
-    if not rows:
-        return Background.of(texts, np.empty((0, store.manifest.dim), np.float32), ())
-    table = store.rows.read(look)
-    said = zip(table["text"].to_pylist(), table["ocr"].to_pylist(), strict=True)
-    return Background.of(
-        texts, matrix(table["vector"], store.manifest.dim), [f"{caption or ''}\n{seen or ''}" for caption, seen in said]
-    )
+    drawn = store.drawn(SAMPLE)
+    captions = [f"{caption}\n{seen}" for caption, seen in zip(drawn.texts, drawn.seen, strict=True)]
+    return Background.of(texts, drawn.vectors, captions)
 
 
 # ---- the file -------------------------------------------------------------------------------------------------

@@ -117,6 +117,7 @@ class Collection:
             Address.parse(address or self.settings.collection),
             lock_seconds=self.settings.lock_seconds,
             history_days=self.settings.history_days,
+            snapshot_rows=self.settings.snapshot_rows,
         )
         self._backgrounds = Backgrounds(self._store)
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
@@ -153,7 +154,7 @@ class Collection:
     @property
     def version(self) -> int:
         """Number of the newest version of the rows; 0 before the first ingest."""
-        return int(self._store.rows.another().version) if self.exists else 0
+        return self._store.version if self.exists else 0
 
     def __len__(self) -> int:
         """Number of rows; 0 before the first ingest."""
@@ -240,7 +241,10 @@ class Collection:
         """Delete rows by id or uri with their stored pictures; source files stay. Returns how many there were."""
         asked = [ids_or_uris] if isinstance(ids_or_uris, str) else ids_or_uris
         found = [self._store.get(one) for one in dict.fromkeys(asked)]
-        return self._store.remove([item.id for item in found if item is not None])
+        removed = self._store.remove([item.id for item in found if item is not None])
+        if removed:
+            self._store.mirror.update()
+        return removed
 
     def rebuild(
         self,
@@ -285,6 +289,7 @@ class Collection:
         self._store.manifest  # noqa: B018
         before, state = self._store.disk_bytes(), index.state(self._store)
         index.tend(self._store, always=True, older_than=older_than)
+        self._store.mirror.update(tidy=True)
         return OptimizeReport(
             address=self.address,
             rows=len(self),
@@ -315,6 +320,7 @@ class Collection:
         self._store.manifest  # noqa: B018
         restored = history.restore(self._store, version)
         index.tend(self._store)  # a version from before the full-text index
+        self._store.mirror.update()
         self._choice.reconsider()
         return restored
 
@@ -506,7 +512,7 @@ class Collection:
         questions: Questions,
         *,
         k: int = 6,
-        generator: object = None,
+        generator: Generator | str | None = None,
         limit: int | None = None,
         seed: int = 0,
         tell: Callable[[int, int], None] | None = None,

@@ -17,13 +17,13 @@ from sightline.schema import Filter, Near
 
 EARTH_KM = 6371.0088
 """Mean radius (IUGG)."""
-_OF_KIND = {
+OF_KIND = {
     "after": ("captured_at", ">="),
     "before": ("captured_at", "<"),
     "added-after": ("added_at", ">="),
     "added-before": ("added_at", "<"),
 }
-_HAS = {
+HAS = {
     "caption": "coalesce(text, '') <> ''",
     "camera": "coalesce(camera, '') <> ''",
     "place": "latitude IS NOT NULL",
@@ -50,12 +50,12 @@ def columns_of(filters: Iterable[Filter]) -> set[str]:
 
 def _one(one: Filter) -> str:
     if isinstance(one.value, datetime):
-        column, sign = _OF_KIND[one.kind]
+        column, sign = OF_KIND[one.kind]
         return f"{column} {sign} TIMESTAMP '{one.value.astimezone(UTC).isoformat()}'"
     if isinstance(one.value, Near):
         return _near(one.value)
     if one.kind == "has":
-        return _HAS[one.value]
+        return HAS[one.value]
     return {"type": _type, "in": _in, "camera": _camera, "text": _phrase, "words": _words}[one.kind](one.value)
 
 
@@ -65,9 +65,14 @@ def _type(value: str) -> str:
 
 def _in(folder: str) -> str:
     """A folder, or several one in the other, somewhere in the item's name or uri; large and small letters are alike."""
-    name = "/" + folder.strip("/").lower() + "/"
-    uri = quote(os.fsencode(re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name))).lower()
+    name, uri = folded_folder(folder)
     return f"contains(lower(concat('/', name)), {_literal(name)}) OR contains(lower(uri), {_literal(uri)})"
+
+
+def folded_folder(folder: str) -> tuple[str, str]:
+    """How a folder stands in a name and in a uri, both in lower case."""
+    name = "/" + folder.strip("/").lower() + "/"
+    return name, quote(os.fsencode(re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name))).lower()
 
 
 def _camera(name: str) -> str:
@@ -83,26 +88,31 @@ def _phrase(words: str) -> str:
 
 def _words(words: str) -> str:
     """Every word that says something, as a whole word in one or many, somewhere in the captions. FALSE for none."""
-    wanted = [word for word in re.findall(r"[^\W_]+", words.lower()) if word not in STOP_WORDS]
     tests = []
-    for word in dict.fromkeys(wanted):
-        pattern = f"(?i){_edge(word[:1])}{_in_any_number(word)}{_edge(word[-1:])}"
+    for word in wanted(words):
+        stem, endings = in_any_number(word)
+        pattern = f"(?i){_edge(word[:1])}{_regex(stem)}{endings}{_edge(word[-1:])}"
         tests.append(f"regexp_like(text, {_literal(pattern)})")
     return " AND ".join(tests) or "FALSE"
 
 
-def _in_any_number(word: str) -> str:
-    """An English noun in singular and plural: dog dogs, bus buses, puppy puppies."""
+def wanted(words: str) -> list[str]:
+    """The different words that say something, in lower case."""
+    found = [word for word in re.findall(r"[^\W_]+", words.lower()) if word not in STOP_WORDS]
+    return list(dict.fromkeys(found))
+
+
+def in_any_number(word: str) -> tuple[str, str]:
+    """What an English noun begins with in singular and plural, and a pattern of its ends: dog dogs, puppy puppies."""
     if not word.isascii() or len(word) < 3:
-        return _regex(word)
+        return word, ""
     if word.endswith("ies") or (word.endswith("y") and word[-2] not in "aeiou"):
-        stem = word.removesuffix("ies").removesuffix("y")
-        return f"{_regex(stem)}(?:y|ies|ie)"
+        return word.removesuffix("ies").removesuffix("y"), "(?:y|ies|ie)"
     for plural in ("sses", "shes", "ches", "xes", "s"):
         if word.endswith(plural) and not word.endswith(("ss", "us", "is")):
             word = word.removesuffix("es" if len(plural) > 1 else "s")
             break
-    return f"{_regex(word)}(?:s|es)?"
+    return word, "(?:s|es)?"
 
 
 def _near(near: Near) -> str:
@@ -125,10 +135,19 @@ def _regex(word: str) -> str:
 
 
 def _edge(char: str) -> str:
-    """A border of words, in scripts that have spaces between them: Latin, Greek, Cyrillic, Armenian."""
-    return r"\b" if char.isalnum() and ord(char) < 0x0590 else ""
+    return r"\b" if has_edge(char) else ""
+
+
+def has_edge(char: str) -> bool:
+    """Whether a word ends where this character does: in Latin, Greek, Cyrillic, Armenian, which put spaces between."""
+    return char.isalnum() and ord(char) < 0x0590
 
 
 def _literal(value: str) -> str:
-    """A string literal of SQL. Half characters, which no column holds, become U+FFFD."""
-    return "'" + re.sub("[\ud800-\udfff]", "\ufffd", value).replace("'", "''") + "'"
+    """A string literal of SQL."""
+    return "'" + whole(value).replace("'", "''") + "'"
+
+
+def whole(value: str) -> str:
+    """Without half characters, which no column holds."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", value)

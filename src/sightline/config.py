@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     generator_first_seconds: float = Field(default=120.0, gt=0, description="how long the first piece may take")
     generator_between_seconds: float = Field(default=60.0, gt=0, description="how long an answer may be silent")
     generator_tokens: int = Field(default=512, ge=1, le=32768, description="longest answer of hf:REPO, in tokens")
+    snapshot_rows: int = Field(
+        default=300_000, ge=0, description="collections of at most so many rows are searched from a snapshot; 0: none"
+    )
     lock_seconds: float = Field(default=120.0, gt=0, description="how long a writer waits for another writer")
 
     @property

@@ -35,6 +35,11 @@ def newest_first(folder: Path) -> list[Path]:
     return sorted(manifests, key=_version, reverse=True)
 
 
+def newest_version(folder: Path) -> int:
+    """The number of the newest version. Raises IndexError where there is none."""
+    return _version(newest_first(folder)[0])
+
+
 def manifest_of(folder: Path, version: int) -> Path:
     """The manifest of one version. Raises FileNotFoundError when a cleanup took it."""
     for manifest in newest_first(folder):

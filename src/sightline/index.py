@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from sightline.fragments import damaged_indexes
-from sightline.rows import STOP_WORDS, is_in
+from sightline.rows import FILE_WORDS, STOP_WORDS, is_in
 from sightline.store import Store
 
 KEEP_VERSIONS = timedelta(hours=1)
@@ -21,9 +21,6 @@ KEEP_VERSIONS = timedelta(hours=1)
 
 TEXTS = frozenset({"text", "ocr", "name"})
 """Columns with full text: the captions, what was read in the pictures, the names of files and folders."""
-
-FILE_WORDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "img", "dsc")
-"""Parts of names that say nothing of a picture."""
 
 FOREVER = timedelta(days=36_500)
 ORPHANS_AT_ONCE = 1_000

@@ -363,6 +363,7 @@ class _Run:
             )
         if not self.options.dry_run:
             index.tend(self.store)
+            self.store.mirror.update()
 
     def _settle_missing(self, roots: list[str]) -> None:
         seen = np.unique(np.frombuffer(self._seen, np.uint64))

@@ -92,6 +92,7 @@ def read_texts(
             pool.shutdown(wait=True, cancel_futures=True)
     run.commit()
     index.tend(store)
+    store.mirror.update()
     return run.report()
 
 

@@ -70,6 +70,7 @@ def rebuild(
         store.replace_rows(manifest, _all_rows(spool), run.added)
         spool.drop()
         index.tend(store)
+    store.mirror.update()
     return IngestReport(
         address=str(store.address),
         model=manifest.encoder,

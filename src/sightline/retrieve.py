@@ -60,10 +60,10 @@ def _by_vector(store: Store, asked: Asked, depth: int) -> list[Found]:
 
 
 def _by_words(column: str) -> Ask:
-    """Full text over a column; a column without an index, as in collections of former versions, has nothing to say."""
+    """Full text over a column."""
 
     def ask(store: Store, asked: Asked, depth: int) -> list[Found]:
-        if not asked.words or (column != "text" and column not in store.full_text()):
+        if not asked.words:
             return []
         return store.search_text(
             asked.words, depth, column=column, vector=asked.vector, where=asked.where, filters=asked.filters

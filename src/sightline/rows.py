@@ -32,6 +32,8 @@ STOP_WORDS = [
     *("such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with"),
 ]
 """Lucene's English list without its negations. LanceDB's own list holds words of many languages, "dog" among them."""
+FILE_WORDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "img", "dsc")
+"""Parts of names that say nothing of a picture."""
 
 
 @dataclass(frozen=True, slots=True)

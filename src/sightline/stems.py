@@ -36,12 +36,13 @@ def stems(text: str) -> list[str]:
 @functools.lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     folded = "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
-    return "" if word in _STOPS else _stemmer()(folded.replace("’", "'"))
+    return "" if word in _STOPS else stemmer()(folded.replace("’", "'"))
 
 
 @functools.cache
-def _stemmer() -> Callable[[str], str]:
+def stemmer() -> Callable[[str], str]:
+    """Snowball's English stemmer: a word in lower case -> its stem."""
     import snowballstemmer
 
-    stemmer: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
-    return stemmer
+    stem: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
+    return stem

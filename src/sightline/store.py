@@ -26,6 +26,9 @@ from sightline.errors import (
     QueryError,
     UsageError,
 )
+from sightline.fragments import newest_version
+from sightline.mirror import MOST_ROWS, Mirror
+from sightline.postings import speaks
 from sightline.rows import (
     HIT,
     ITEM,
@@ -59,6 +62,7 @@ from sightline.schema import (
     arrow_schema,
     version_of,
 )
+from sightline.snapshot import Damaged, Sample, Snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,6 +108,7 @@ class Store:
         lock_seconds: float = 120.0,
         refresh_seconds: float = 2.0,
         history_days: float = 7.0,
+        snapshot_rows: int = MOST_ROWS,
     ) -> None:
         self.address = address
         lock = WriterLock(address.folder / ".sightline" / f"{address.table}.lock", seconds=lock_seconds)
@@ -113,6 +118,8 @@ class Store:
 
         self.rows, self.pictures, self.skips = table(""), table(".pictures"), table(".skipped")
         self.lock = lock
+        side = address.folder / ".sightline"
+        self.mirror = Mirror(side / f"{address.table}.snapshot", self.rows, most_rows=snapshot_rows)
         self.keep_history = timedelta(days=history_days)
         self._manifest: Manifest | None = None
 
@@ -126,6 +133,12 @@ class Store:
         return [*self.rows.notices, *self.pictures.notices, *self.skips.notices]
 
     @property
+    def version(self) -> int:
+        """Number of the newest version of the rows. Raises CollectionMissing."""
+        self.manifest  # noqa: B018  # missing and damaged tables are told apart before they are looked at
+        return newest_version(self.rows.folder)
+
+    @property
     def manifest(self) -> Manifest:
         """The collection's own account of its encoder. Raises CollectionMissing, ForeignTable or CollectionDamaged."""
         if self._manifest is None:
@@ -134,7 +147,8 @@ class Store:
                     f"there is no collection '{self.address}'",
                     hint=f"make it with: sightline index FOLDER -c {self.address}",
                 )
-            self._manifest = self._read_manifest()
+            snapshot = self.mirror.current()
+            self._manifest = snapshot.state.manifest if snapshot else self._read_manifest()
         return self._manifest
 
     def create(self, manifest: Manifest) -> None:
@@ -145,7 +159,7 @@ class Store:
     # -- reading ------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return int(self._read_rows(lambda t: t.count_rows()))
+        return self._quickly(len, lambda: int(self._read_rows(lambda t: t.count_rows())))
 
     def known(self, ids: Sequence[str]) -> dict[str, Known]:
         """What is stored of these ids, by id."""
@@ -231,7 +245,7 @@ class Store:
 
     def had(self, columns: Sequence[str]) -> list[str]:
         """Those of `columns` that the table has: a collection of a former version lacks some."""
-        there = self._read_rows(lambda t: t.schema.names)
+        there = self._quickly(lambda now: now.state.columns, lambda: self._read_rows(lambda t: t.schema.names))
         return [name for name in columns if name not in LATER or name in there]
 
     def digest(self, ident: str) -> str | None:
@@ -262,14 +276,18 @@ class Store:
         Raises BadVectors for a vector of another dimension, not finite or zero; QueryError for a bad where-clause.
         """
         checked = check_vectors(np.asarray(vector, np.float32)[None, :], self.manifest.dim)[0]
+        self._check_had(filters)
 
         def query(table: Any) -> Any:
             built = table.search(checked, vector_column_name="vector").distance_type("cosine")
             return built.bypass_vector_index() if exact else built
 
-        table = self._filtered(query, where, filters, [*self.had(HIT), "_distance"], k)
-        rows = [(row, 1.0 - row["_distance"]) for row in table.to_pylist()]
-        return [found_of(row, score=cosine, cosine=cosine) for row, cosine in rows]
+        def in_table() -> list[Found]:
+            table = self._filtered(query, where, filters, [*self.had(HIT), "_distance"], k)
+            rows = [(row, 1.0 - row["_distance"]) for row in table.to_pylist()]
+            return [found_of(row, score=cosine, cosine=cosine) for row, cosine in rows]
+
+        return in_table() if where else self._quickly(lambda now: now.search(checked, k, filters), in_table)
 
     def search_text(
         self,
@@ -284,29 +302,42 @@ class Store:
         """The `k` rows whose captions match `words` best (BM25), best first; `cosine` to `vector` where it is given.
 
         `column` `ocr`: the text that was read in the pictures, instead; nothing where none was read. `name`: the words
-        of its file and folders.
+        of its file and folders. A column without an index, as in collections of former versions, has nothing to say.
         """
         if not any(c.isalnum() for c in words):
             return []
-        from lancedb.query import MatchQuery
+        self._check_had(filters)
 
-        shown = [*self.had(HIT), "_score"]
-        columns = [*shown, *(["vector"] if vector is not None else [])]
-        matches = MatchQuery(words, column)
-        table = self._filtered(lambda t: t.search(matches, query_type="fts"), where, filters, columns, k)
-        cosines = matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
-        rows = table.select(shown).to_pylist()
-        return [
-            found_of(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
-            for row, cosine in zip(rows, cosines, strict=True)
-        ]
+        def in_table() -> list[Found]:
+            from lancedb.query import MatchQuery
 
-    def full_text(self) -> frozenset[str]:
-        """The columns that have a full-text index."""
-        return frozenset(index.columns[0] for index in self._read_rows(lambda t: t.list_indices()))
+            if column != "text" and column not in self.full_text():
+                return []
+            shown = [*self.had(HIT), "_score"]
+            columns = [*shown, *(["vector"] if vector is not None else [])]
+            matches = MatchQuery(words, column)
+            table = self._filtered(lambda t: t.search(matches, query_type="fts"), where, filters, columns, k)
+            cosines = matrix(table["vector"], self.manifest.dim) @ vector if vector is not None else [None] * len(table)
+            rows = table.select(shown).to_pylist()
+            return [
+                found_of(row, score=row["_score"], cosine=None if cosine is None else float(cosine))
+                for row, cosine in zip(rows, cosines, strict=True)
+            ]
+
+        if where or not speaks(words):
+            return in_table()
+        return self._quickly(
+            lambda now: now.search_text(words, k, column=column, vector=vector, filters=filters), in_table
+        )
 
     def newest(self, k: int, *, where: str | None = None, filters: Sequence[Filter] = ()) -> list[Found]:
         """At most `k` rows that pass, those taken last first, those without a date at the end. Looks at every row."""
+        self._check_had(filters)
+        if where:
+            return self._newest_in_table(k, where, filters)
+        return self._quickly(lambda now: now.newest(k, filters), lambda: self._newest_in_table(k, None, filters))
+
+    def _newest_in_table(self, k: int, where: str | None, filters: Sequence[Filter]) -> list[Found]:
         dated = self._filtered(lambda t: t.search(), where, filters, ["id", "captured_at"], None)
         rows = sorted(dated.to_pylist(), key=lambda row: row["id"])
         rows.sort(key=lambda row: row["captured_at"].timestamp() if row["captured_at"] else -np.inf, reverse=True)
@@ -315,26 +346,41 @@ class Store:
 
     def found(self, ids: Sequence[str]) -> dict[str, Found]:
         """The rows of these ids, by id, with a score of 0."""
-        if not ids:
-            return {}
+        return self._quickly(lambda now: now.found(ids), lambda: self._found_in_table(ids)) if ids else {}
+
+    def _found_in_table(self, ids: Sequence[str]) -> dict[str, Found]:
         columns = self.had(HIT)
         table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
         return {row["id"]: found_of(row, score=0.0) for row in table.to_pylist()}
 
     def vector(self, ident: str) -> NDArray[np.float32] | None:
         """The vector (dim,) of one id."""
-        from lancedb.expr import col, lit
-
-        where = col("id") == lit(ident)
-        table = self._read_rows(lambda t: t.search().where(where).select(["vector"]).limit(1).to_arrow())
-        return matrix(table["vector"], self.manifest.dim)[0] if len(table) else None
+        [found] = self.vectors([ident])
+        return found if np.isfinite(found).all() else None
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """The vectors (n, dim) of these ids, in their order; NaN for one that is not there."""
+        return self._quickly(lambda now: now.vectors(ids), lambda: self._vectors_in_table(ids))
+
+    def _vectors_in_table(self, ids: Sequence[str]) -> Vectors:
         table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(["id", "vector"]).to_arrow())
         stored = dict(zip(table["id"].to_pylist(), matrix(table["vector"], self.manifest.dim), strict=True))
         missing = np.full(self.manifest.dim, np.nan, np.float32)
         return np.stack([stored.get(ident, missing) for ident in ids])
+
+    def drawn(self, most: int) -> Sample:
+        """The rows with the `most` least ids, which are hashes: a random sample, and mostly the same after a change."""
+        return self._quickly(lambda now: now.drawn(most), lambda: self._drawn_in_table(most))
+
+    def _drawn_in_table(self, most: int) -> Sample:
+        ids = self._read_rows(lambda t: t.search().select(["id"]).to_arrow())["id"].to_pylist()
+        least = sorted(ids)[:most]
+        if not least:
+            return Sample(np.empty((0, self.manifest.dim), np.float32), (), ())
+        columns, where = ["id", "text", "ocr", "vector"], is_in("id", least)
+        table = self._read_rows(lambda t: t.search().where(where).select(columns).to_arrow()).sort_by("id")
+        texts, seen = (tuple(text or "" for text in table[name].to_pylist()) for name in ("text", "ocr"))
+        return Sample(matrix(table["vector"], self.manifest.dim), texts, seen)
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The small pictures of these ids, by id."""
@@ -466,7 +512,7 @@ class Store:
         self._manifest = self._read_manifest()
 
     def disk_bytes(self) -> int:
-        return sum(table.disk_bytes() for table in (self.rows, self.pictures, self.skips))
+        return sum(part.disk_bytes() for part in (self.rows, self.pictures, self.skips, self.mirror))
 
     def drop(self) -> None:
         """Delete the collection with its side tables. Sources are never touched."""
@@ -475,9 +521,24 @@ class Store:
                 table.drop()
             side = self.address.folder / ".sightline"
             (side / f"{self.address.table}.background.npz").unlink(missing_ok=True)
+            self.mirror.drop()
             self._manifest = None
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _quickly(self, quick: Callable[[Snapshot], T], in_table: Callable[[], T]) -> T:
+        """What the snapshot says, where there is one of the newest version and our encoder; else what LanceDB says."""
+        manifest, snapshot = self.manifest, self.mirror.current()
+        if snapshot is not None and snapshot.state.manifest == manifest:
+            try:
+                return quick(snapshot)
+            except Damaged:
+                self.mirror.spoiled()
+        return in_table()
+
+    def full_text(self) -> frozenset[str]:
+        """The columns that have a full-text index."""
+        return frozenset(index.columns[0] for index in self._read_rows(lambda t: t.list_indices()))
 
     def _read_rows(self, work: Callable[[Any], T]) -> T:
         self.manifest  # noqa: B018  # missing and foreign tables are told apart before they are read

@@ -18,13 +18,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.encoders import Encoder
-from sightline.rows import matrix
 from sightline.schema import Vectors
 from sightline.store import Store
 
@@ -60,14 +58,14 @@ def measured(store: Store, encoder: Callable[[], Encoder]) -> Measured:
 
     It holds until the collection has doubled or halved; where captions were few, until the next change.
     """
-    rows, version = store.rows.read(lambda table: (int(table.count_rows()), int(table.version)))
+    rows, version = len(store), store.version
     path = store.address.folder / ".sightline" / f"{store.address.table}.strength"
     fingerprint = store.manifest.fingerprint
     for known in (_held.get(store), _read(path)):
         if known is not None and _holds(known, fingerprint, rows, version):
             _held[store] = known
             return known
-    now = Measured(*_measure(store, encoder, rows), fingerprint, rows, version)
+    now = Measured(*_measure(store, encoder), fingerprint, rows, version)
     _held[store] = now
     _write(path, now)
     return now
@@ -85,16 +83,11 @@ def strength(captions: Vectors, own: NDArray[np.intp], pictures: Vectors) -> flo
     return (float(each.sum()) + DOUBT * USUAL) / (len(each) + DOUBT)
 
 
-def _measure(store: Store, encoder: Callable[[], Encoder], rows: int) -> tuple[float, int, float]:
+def _measure(store: Store, encoder: Callable[[], Encoder]) -> tuple[float, int, float]:
     """(strength, number of captions asked, share of rows captioned). The same rows give the same draw."""
-    drawn = np.random.default_rng(0).choice(rows, size=min(SAMPLE, rows), replace=False)
-
-    def look(table: Any) -> Any:
-        return table.take_offsets([int(at) for at in drawn]).select(["text", "vector"]).to_arrow()
-
-    table = store.rows.read(look)
-    pictures = matrix(table["vector"], store.manifest.dim)
-    lines = [(text or "").split("\n", 1)[0].strip() for text in table["text"].to_pylist()]
+    drawn = store.drawn(SAMPLE)
+    pictures = drawn.vectors.copy()
+    lines = [text.split("\n", 1)[0].strip() for text in drawn.texts]
     there = np.isfinite(pictures.sum(axis=1))
     own = np.array([at for at, line in enumerate(lines) if line and there[at]][:MOST], np.intp)
     captioned = sum(map(bool, lines)) / max(len(lines), 1)
