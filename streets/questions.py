@@ -46,7 +46,7 @@ COLOURS: Values = {
 }
 LIGHT: Values = {
     f"light:noon{EITHER}light:afternoon{EITHER}light:overcast": (
-        "the day", "by day", "daylight", "daytime", "noon", "midday", "afternoon", "sunny", "cloudy", "overcast",
+        "day", "daylight", "daytime", "noon", "midday", "afternoon", "sunny", "cloudy", "overcast",
         "gray sky", "grey sky",
     ),
     "light:sunset": ("sunset", "dusk", "evening"),
@@ -347,21 +347,21 @@ TELLING: dict[str, tuple[str, str, Values]] = {  # words -> attributes, thing, a
         WEATHER,
     ),
     "What was the weather like for the person in green and the red SUV?": ("green person + red suv", "", WEATHER),
-    "At what time of day was the taxi below the helicopter?": ("taxi + helicopter", "", LIGHT),
+    "At what hour was the taxi below the helicopter?": ("taxi + helicopter", "", LIGHT),
     "When did we see an ambulance at a stop sign?": ("ambulance + stop sign", "", LIGHT),
     "when was the picture of the ambulance and the billboard taken": ("ambulance + billboard", "", LIGHT),
-    "What time of day is it in the pictures of a pickup truck and a dog?": ("pickup truck + dog", "", LIGHT),
+    "What time is it in the pictures of a pickup truck and a dog?": ("pickup truck + dog", "", LIGHT),
     "What time was it where the pickup truck passes the bus stop?": ("pickup truck + bus stop", "", LIGHT),
     "When was the pickup truck next to the sailboat?": ("pickup truck + boat", "", LIGHT),
-    "What time of day is it when a dump truck passes the sailboat?": ("dump truck + boat", "", LIGHT),
+    "What time is it when a dump truck passes the sailboat?": ("dump truck + boat", "", LIGHT),
     "When was the police car at the billboard?": ("police car + billboard", "", LIGHT),
-    "at what time of day do we see a sports car and a sailboat?": ("sports car + boat", "", LIGHT),
+    "at what time do we see a sports car and a sailboat?": ("sports car + boat", "", LIGHT),
     "When was the person in blue at the green traffic light?": (
         "blue person + green traffic light",
         "",
         LIGHT,
     ),
-    "at what time of day does the taxi pass the fire hydrant in the rain": (
+    "at what time does the taxi pass the fire hydrant in the rain": (
         "taxi + fire hydrant + weather:rain",
         "",
         LIGHT,
