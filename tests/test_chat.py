@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -177,13 +179,7 @@ def test_after_four_attempts_the_servers_own_words_are_told(server: ChatServer, 
 
 
 @pytest.mark.parametrize(
-    ("named", "low", "high"),
-    [
-        ("7", 7, 7),
-        ("0.5", 0.5, 0.5),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=40)), 5, 40),
-        ("soon", 0.25, 0.75),
-    ],
+    ("named", "low", "high"), [("7", 7, 7), ("0.5", 0.5, 0.5), ("soon", 0.25, 0.75), ("-3", 0.25, 0.75)]
 )
 def test_the_server_says_how_long_to_wait(
     server: ChatServer, slept: list[float], named: str, low: float, high: float
@@ -191,6 +187,13 @@ def test_the_server_says_how_long_to_wait(
     server.will(Turn(status=429, headers={"Retry-After": named}), Turn(statements=BUS))
     assert ask(model(server)) == IN_MARKS
     assert low <= slept[0] <= high
+
+
+def test_the_server_says_when_to_come_again(server: ChatServer, slept: list[float]) -> None:
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True)
+    server.will(Turn(status=503, headers={"Retry-After": moment}), Turn(statements=BUS))
+    assert ask(model(server)) == IN_MARKS
+    assert 10 < slept[0] <= 50
 
 
 def test_a_server_that_wants_a_longer_pause_is_not_waited_for(server: ChatServer, slept: list[float]) -> None:
@@ -217,6 +220,21 @@ def test_nobody_listening_is_an_error_that_names_the_place_and_the_setting(slept
 def test_a_reset_before_the_answer_is_tried_again(server: ChatServer) -> None:
     server.will(Turn(reset=True), Turn(statements=BUS))
     assert ask(model(server)) == IN_MARKS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer in their own way")
+def test_a_server_that_takes_no_connection_is_waited_for_so_long() -> None:
+    """Its queue of connections is full: Linux then answers no further one."""
+    with closing(socket.socket()) as busy, ExitStack() as held:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(0)
+        for _ in range(4):
+            waiting = held.enter_context(closing(socket.socket()))
+            waiting.setblocking(False)
+            waiting.connect_ex(busy.getsockname())
+        asked = OpenAIChat("tiny", Endpoint(f"http://127.0.0.1:{busy.getsockname()[1]}/v1", connect=0.3))
+        _, error = broken_off(asked)
+    assert "was not there within 0.3 seconds" in str(error)
 
 
 def test_an_answer_that_began_is_never_asked_for_again(server: ChatServer) -> None:
@@ -255,15 +273,15 @@ def test_an_answer_that_falls_silent_is_left_even_when_comments_keep_it_alive(
 
 
 def test_a_pause_between_pieces_may_be_longer_than_the_first_words_may_take(server: ChatServer) -> None:
-    server.will(Turn(text="A red bus stands there.", pause=1.5))
-    assert ask(model(server, first=1.0, between=30)) == "A red bus stands there."
+    server.will(Turn(text="A red bus stands there.", pause=2.5))
+    assert ask(model(server, first=2.0, between=30)) == "A red bus stands there."
 
 
 def test_a_reader_may_take_its_time(server: ChatServer) -> None:
     server.will(Turn(text="A red bus stands there.", piece=5))
-    with closing(model(server, between=0.2).generate("what?", HITS)) as answer:
+    with closing(model(server, between=1.5).generate("what?", HITS)) as answer:
         said = next(answer)
-        time.sleep(0.6)
+        time.sleep(2.0)
         assert said + "".join(answer) == "A red bus stands there."
 
 
