@@ -478,7 +478,7 @@ def test_a_proxy_of_the_environment_is_not_used_on_this_machine_and_nothing_is_n
 def test_a_proxy_that_is_none_is_an_error_about_the_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     asked = OpenAIChat.from_settings("tiny", settings(generator_url="https://models.example/v1"))
-    with pytest.raises(UsageError, match="the proxy of the environment cannot be used"):
+    with pytest.raises(UsageError, match="the proxy that is set cannot be used"):
         ask(asked)
 
 

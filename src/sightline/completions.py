@@ -130,7 +130,7 @@ def pieces(endpoint: Endpoint, document: Mapping[str, Any], *, tries: int = TRIE
 
 
 def _client(endpoint: Endpoint) -> httpx2.Client:
-    """Proxies, and certificates, of the environment are for other machines."""
+    """Proxies and certificates that a system has set are for other machines."""
     import httpx2
 
     timeout = httpx2.Timeout(connect=endpoint.connect, read=endpoint.first, write=60.0, pool=endpoint.connect)
@@ -139,7 +139,7 @@ def _client(endpoint: Endpoint) -> httpx2.Client:
         return httpx2.Client(timeout=timeout, headers=headers, trust_env=not endpoint.local)
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
         said = _short(str(error).partition("\n")[0])
-        raise UsageError(f"the proxy of the environment cannot be used: {said}", hint="check HTTPS_PROXY") from None
+        raise UsageError(f"the proxy that is set cannot be used: {said}", hint="check HTTPS_PROXY") from None
 
 
 def _request(client: httpx2.Client, endpoint: Endpoint, document: Mapping[str, Any]) -> httpx2.Request:
