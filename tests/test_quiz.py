@@ -232,7 +232,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         said = (Statement(text, (hits[0].id,)),) if hits else ()
         return Answer(asked, text, tuple(hits), said, abstained=not hits, generator=str(generator))
 
-    monkeypatch.setattr(Collection, "ask", answered, raising=False)
+    monkeypatch.setattr(Collection, "ask", answered)
 
     def _run(*args: str | Path) -> Ran:
         capsys.readouterr()
@@ -258,10 +258,10 @@ def asked(tmp_path: Path) -> Path:
 
 
 def test_a_source_is_asked_and_the_document_has_every_answer(run: Run, photos: Path, asked: Path) -> None:
-    ran = run("eval", photos, "--model", "m", "--answers", asked, "--generator", "echo", "-k", "4", "--json")
+    ran = run("eval", photos, "--model", "m", "--answers", asked, "--generator", "extractive", "-k", "4", "--json")
     document = json.loads(ran.out)
     assert ran.code == 0
-    assert (document["n"], document["generator"], document["k"], document["invented"]) == (3, "echo", 4, 0)
+    assert (document["n"], document["generator"], document["k"], document["invented"]) == (3, "extractive", 4, 0)
     assert document["counts"] == {"share": 1.0, "interval": [0.206549, 1.0], "n": 1}
     assert [one["right"] for one in document["questions"]] == [True, False, True]
     assert document["kinds"]["exists, unanswerable"]["share"] == 1.0
@@ -296,7 +296,11 @@ def test_fail_under_knows_the_measures_of_answers(run: Run, photos: Path, asked:
         ("--answers", "questions.jsonl", "--cutoff"),
         ("--answers", "questions.jsonl", "--channels", "vector"),
         ("--answers", "questions.jsonl", "--fail-under", "mrr=0.5"),
+        ("--answers", "questions.jsonl", "--queries", "words.tsv"),
+        ("--answers", "questions.jsonl", "--save", "figure.png"),
+        ("--answers", "questions.jsonl", "--generator", "parrot"),
         ("--answers", "questions.jsonl", "-k", "0"),
+        ("--answers", "questions.jsonl", "-k", "101"),
         ("--generator", "extractive"),
         ("-k", "4"),
     ],

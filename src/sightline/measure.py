@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +66,7 @@ def evaluate(
         str | None, typer.Option(metavar="NAME", help="What writes the answers, as for `ask`. Needs --answers.")
     ] = None,
     k: Annotated[
-        int, typer.Option("-k", metavar="N", min=1, max=1000, help="Pictures that an answer may cite. Needs --answers.")
+        int, typer.Option("-k", metavar="N", min=1, max=100, help="Pictures that an answer may cite. Needs --answers.")
     ] = ANSWER_K,
     channels: Annotated[
         str | None, typer.Option(metavar="A,B", help="Of vector, text, hybrid; the first is the one that counts.")
@@ -98,9 +98,8 @@ def evaluate(
             "--cutoff needs to know what is relevant, and questions that nothing answers",
             hint="add --qrels FILE, some lines with an empty `relevant`, or --qrels streets",
         )
-    _check_answers(
-        answers, generator, k, {"--qrels": qrels, "--cutoff": cutoff, "--channels": channels, "--save": save}
-    )
+    others = {"--qrels": qrels, "--queries": queries, "--cutoff": cutoff, "--channels": channels, "--save": save}
+    _check_answers(answers, generator, k, others)
     least = [_least(one, _known_measures(qrels, cutoff, answers)) for one in fail_under or ()]
     check_figure(save)
     if answers:
@@ -183,11 +182,11 @@ def _measure_answers(
 ) -> None:
     from sightline.quiz import read
 
-    questions = read(answers)
+    questions, generator = read(answers), how["generator"]
     if source:
-        targets = _indexed(source, models or [None], keep=None)
+        targets = _indexed(source, models or [None], keep=None, check=lambda one: one.generator(generator))
     else:
-        targets = iter([open_collection(collection, model=models[0] if models else None)])
+        targets = iter([open_collection(collection, model=models[0] if models else None, notify=render.note)])
     done = []
     for target in targets:
         with grading.counted() as tell:
@@ -247,14 +246,25 @@ def _of_source(spec: str, models: Sequence[str | None], asked: dict[str, Any]) -
         yield target.evaluate(**asked)
 
 
-def _indexed(spec: str, models: Sequence[str | None], *, keep: str | None = "none") -> Iterator[Collection]:
-    """The source indexed for each model alone; every model is looked for before the first is used."""
+def _indexed(
+    spec: str,
+    models: Sequence[str | None],
+    *,
+    keep: str | None = "none",
+    check: Callable[[Collection], object] = lambda _: None,
+) -> Iterator[Collection]:
+    """The source indexed for each model alone; every model is looked for before the first is used, and what `check`
+    raises is raised before.
+    """
     from sightline.sources import open_source
 
     open_source(spec)
     with tempfile.TemporaryDirectory(prefix="sightline-eval-") as folder:
-        opened = [open_collection(f"{folder}#eval_{at}", model=name) for at, name in enumerate(models)]
+        opened = [
+            open_collection(f"{folder}#eval_{at}", model=name, notify=render.note) for at, name in enumerate(models)
+        ]
         for target in opened:
+            check(target)
             if target.encoder and target.model_notice:
                 render.note(target.model_notice)
         for target in opened:
