@@ -37,6 +37,7 @@ COMMANDS = (
     "history",
     "restore",
     "demo",
+    "serve",
     "models",
     "models list",
     "models info",
@@ -608,7 +609,7 @@ def test_surrogate_bytes_in_a_name_do_not_crash_the_output(run: Run, fake: FakeE
 
 @pytest.mark.slow
 def test_the_demo_tells_its_story_twice_and_draws_a_figure(run: Run, fake: FakeEncoder, empty: Path) -> None:
-    first, second = run("demo", "--no-serve"), run("demo")
+    first, second = run("demo", "--no-serve"), run("demo", "--no-serve")
     assert (first.code, second.code) == (0, 0)
     for ran in (first, second):
         for said in ("a road with a stop sign", "more like streets/", "data/demo.png", "sightline index ~/Pictures"):
