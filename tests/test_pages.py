@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,10 +83,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(photos, title="Photos")
 
 
-def client_of(site: Site) -> TestClient:
+@contextmanager
+def client_of(site: Site) -> Iterator[TestClient]:
     app = FastAPI()
     add_pages(app, site)
-    return TestClient(app, follow_redirects=False)
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+    site.close()
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +146,10 @@ def test_each_part_of_a_query_is_a_chip_that_can_be_taken_away(client: TestClien
     found = chips(html(client, "/?" + "q=2:red + green - blue after:2020-01-01 in:trip&sort=date".replace("+", "%2B")))
     assert {label: asked(address) for label, address in found.items()} == {
         "2× red": "green - blue after:2020-01-01 in:trip",
-        "green": "2:red - blue after:2020-01-01 in:trip",
-        "not blue": "2:red + green after:2020-01-01 in:trip",
-        "taken since 1 Jan 2020": "2:red + green - blue in:trip",
-        "in trip": "2:red + green - blue after:2020-01-01",
+        "green": '2:"red" - blue after:2020-01-01 in:trip',
+        "not blue": '2:"red" + green after:2020-01-01 in:trip',
+        "taken since 1 Jan 2020": '2:"red" + green - blue in:trip',
+        "in trip": '2:"red" + green - blue after:2020-01-01',
     }
     assert all(address.endswith("&sort=date") for address in found.values()), "how it is shown stays"
 
@@ -244,7 +248,7 @@ def test_near_duplicates_are_one_picture_that_opens(client: TestClient, site: Si
 def test_why_a_picture_was_found_is_told(client: TestClient) -> None:
     text = html(client, "/?q=green")
     shares = [int(value) for value in Outline(text).all("meter", "value")]
-    assert sum(shares) == 100
+    assert abs(sum(shares) - 100) <= 1, "but for rounding"
     assert "<dt>how it looks</dt>" in text
     assert "<dt>its caption</dt>" in text
 

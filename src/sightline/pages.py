@@ -263,7 +263,6 @@ class Pages:
             view=view,
             item=item,
             links=links(item.id, item.version),
-            ratio=ratio(item.width, item.height),
             caption=query.caption_of(item.item.text),
             captions=[line for line in item.item.text.split("\n") if line.strip()],
             facts=_facts(self.site.item(item)),
@@ -391,5 +390,7 @@ def _facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("Size", f"{item['width']:,} × {item['height']:,} pixels"))
     found.append(("Camera", item["camera"] or ""))
     found.append(("Kind", "" if item["modality"] == "image" else item["modality"]))
-    found += [(str(name), str(value)) for name, value in item["meta"].items()]
+    for name, value in item["meta"].items():
+        told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        found.append((str(name)[:100].replace("_", " ").capitalize(), told))
     return [(name, value[:2_000]) for name, value in found if value]

@@ -104,8 +104,8 @@ function finish(turn, answer) {
   if (answer.abstained && answer.reason && answer.reason !== answer.answer) note(turn, answer.reason);
   if (answer.incomplete) note(turn, "The answer broke off here.");
   if (answer.generator) {
-    const many = answer.hits.length === 1 ? "" : "s";
-    note(turn, `Written by ${answer.generator}, from ${answer.hits.length} picture${many}`);
+    const writer = answer.generator === "extractive" ? "Put together by rules" : `Written by ${answer.generator}`;
+    note(turn, `${writer}, from ${answer.hits.length} picture${answer.hits.length === 1 ? "" : "s"}`);
   }
   if (!answer.hits.length) return;
   const grid = $("#pictures").content.cloneNode(true).firstElementChild;
