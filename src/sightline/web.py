@@ -150,6 +150,7 @@ def _bound(host: str, port: int) -> socket.socket:
             bound = unless_bound.enter_context(socket.socket(family, kind, proto))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
+            bound.listen(512)  # who comes before the server is up waits, and is not turned away
             unless_bound.pop_all()
     except OSError as error:
         raise UsageError(
