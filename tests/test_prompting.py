@@ -175,6 +175,8 @@ def test_the_example_that_rewriting_is_taught_with_is_a_query_of_ours() -> None:
     assert [one.kind for one in found.filters] == ["in", "after", "before"]
 
 
-def test_a_large_picture_is_given_as_the_collection_has_it() -> None:
-    told = prompt("what?", [hit(1, load=lambda: png((900, 700)))])
-    assert [part.size for part in told.parts if isinstance(part, Image.Image)] == [(900, 700)]
+def test_a_picture_is_no_larger_than_wanted_and_is_not_kept() -> None:
+    hits = [hit(1, load=lambda: png((900, 700))), hit(2)]
+    told = prompt("what?", hits, side=300)
+    assert [part.size for part in told.parts if isinstance(part, Image.Image)] == [(300, 233), (64, 48)]
+    assert "image" not in vars(hits[0])

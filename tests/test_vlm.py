@@ -73,14 +73,14 @@ def test_what_the_model_makes_of_a_question_depends_on_the_picture(model: LocalV
     for colour in ((200, 30, 30), (200, 30, 30), (0, 0, 255)):
         told = prompting.prompt("what?", [hit(1, "a bus", load=functools.partial(png, colour=colour))])
         with torch.no_grad():
-            makes.append(opened(**vlm._inputs(processor, told.parts, 64)).logits[0, -1])
+            makes.append(opened(**vlm._inputs(processor, told.parts)).logits[0, -1])
     assert torch.equal(makes[0], makes[1]) and not torch.equal(makes[0], makes[2])
 
 
 def test_every_picture_arrives_behind_its_number(model: LocalVLM) -> None:
     _, processor = model._load()
     told = prompting.prompt("what?", evidence([hit(1, "a <image> bus"), hit(2), hit(3)], rows=9), shown=2)
-    inputs = vlm._inputs(processor, told.parts, 32)
+    inputs = vlm._inputs(processor, told.parts)
     text = processor.tokenizer.decode(inputs["input_ids"][0])
     places = re.findall(r"Picture \d|(?:<image>|<\|image_pad\|>)+", text)
     assert [place if "Picture" in place else "pixels" for place in places] == [

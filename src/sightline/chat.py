@@ -19,7 +19,7 @@ from sightline import media, replies
 from sightline.completions import TRIES, Endpoint, Refused, pieces
 from sightline.config import Settings
 from sightline.errors import GeneratorError, Offline
-from sightline.prompting import MAX_SHOWN, REWRITE, Part, Prompt, answer_schema, prompt, query_schema, rewriting
+from sightline.prompting import REWRITE, SIDE, Part, Prompt, answer_schema, prompt, query_schema, rewriting
 from sightline.schema import Hit
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _told: set[str] = set()
 class Sent:
     """How pictures are sent: as JPEG with a longest side of `side` pixels."""
 
-    side: int = 768
+    side: int = SIDE
     quality: int = 80
 
 
@@ -57,7 +57,7 @@ class OpenAIChat:
     ) -> None:
         self.name = f"openai:{model}"
         self._model, self._endpoint, self._sent = model, endpoint, sent
-        self._notify = notify or (lambda line: None)
+        self._notify = notify
 
     @classmethod
     def from_settings(
@@ -81,7 +81,7 @@ class OpenAIChat:
 
     def generate(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
         """Text as it streams, [n] citing `hits[n - 1]`. Raises GeneratorError, also after what was yielded."""
-        told = prompt(question, hits, shown=MAX_SHOWN if self._sent else 0)
+        told = self._prompt(question, hits)
         content = self._content(told)
         self._give_notice()
 
@@ -134,6 +134,11 @@ class OpenAIChat:
                 yield from reply
                 return
 
+    def _prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
+        if self._sent is None:
+            return prompt(question, hits, shown=0)
+        return prompt(question, hits, side=self._sent.side)
+
     def _content(self, told: Prompt) -> str | list[dict[str, Any]]:
         """What the user's message holds; a plain text where no picture is sent, for servers that take nothing else."""
         if self._sent is None:
@@ -142,7 +147,7 @@ class OpenAIChat:
 
     def _give_notice(self) -> None:
         host = self._endpoint.host
-        if self._endpoint.local or host in _told:
+        if self._notify is None or self._endpoint.local or host in _told:
             return
         _told.add(host)
         what = "pictures, captions and names" if self._sent else "captions and names (no pictures)"

@@ -28,6 +28,8 @@ MAX_TOLD = 50
 """Hits that a model is told of, the best ones."""
 MAX_SHOWN = 16
 """Hits whose pictures it is shown, unless said otherwise."""
+SIDE = 768
+"""Pixels of a picture's longest side, unless said otherwise."""
 
 _LONGEST = {"caption": 600, "name": 160, "text in the picture": 600}
 _QUESTION = 2000
@@ -51,17 +53,17 @@ class Prompt:
         return "\n".join([_RULES.format(nonce=self.nonce), _STRUCTURED if structured else _PROSE])
 
 
-def prompt(question: str, hits: Sequence[Hit], *, shown: int = MAX_SHOWN) -> Prompt:
+def prompt(question: str, hits: Sequence[Hit], *, shown: int = MAX_SHOWN, side: int = SIDE) -> Prompt:
     """What to tell a model about `question` and `hits`; an `answers.Evidence` also tells how many match.
 
-    The pictures of the first `shown` hits come along, as large as the collection has them; one that cannot be read is
-    said to be so.
+    The pictures of the first `shown` hits come along, their longest side at most `side` pixels; one that cannot be
+    read is said to be so. They are loaded anew and not kept by the hits: sixteen originals would fill the memory.
     """
     nonce = secrets.token_hex(8)
     told = hits[:MAX_TOLD]
     parts: list[Part] = [_facts(hits, len(told))]
     for number, hit in enumerate(told, 1):
-        parts += _item(number, hit, _ocr(hits, hit), nonce, shown=number <= shown)
+        parts += _item(number, hit, _ocr(hits, hit), nonce, side=side if number <= shown else 0)
     parts.append(f"Question: {harmless(question, _QUESTION)}")
     return Prompt(tuple(parts), range(1, len(told) + 1), nonce)
 
@@ -144,10 +146,10 @@ def _facts(hits: Sequence[Hit], told: int) -> str:
     return f"{count} pictures match{what}; the best {told} of them follow."
 
 
-def _item(number: int, hit: Hit, ocr: str, nonce: str, *, shown: bool) -> Iterator[Part]:
-    """The text about a hit, then its picture where that is to be shown."""
-    image = _image(hit) if shown else None
-    lost = " (it cannot be read; only what is written about it is known)" if shown and image is None else ""
+def _item(number: int, hit: Hit, ocr: str, nonce: str, *, side: int) -> Iterator[Part]:
+    """The text about a hit, then its picture unless `side` is 0."""
+    image = _image(hit, side) if side else None
+    lost = " (it cannot be read; only what is written about it is known)" if side and image is None else ""
     taken = f"{hit.captured_at.astimezone():%Y-%m-%d %H:%M}" if hit.captured_at else ""
     fields = {"caption": hit.text, "name": hit.name, "taken": taken, "text in the picture": ocr}
     yield "\n".join([f"Picture {number}{lost}", *_fenced(fields.items(), nonce)])
@@ -161,11 +163,13 @@ def _fenced(fields: Iterable[tuple[str, str]], nonce: str) -> list[str]:
     return [f"data {nonce}", *(f"{field}: {value}" for field, value in said if value), f"end {nonce}"]
 
 
-def _image(hit: Hit) -> Image | None:
+def _image(hit: Hit, side: int) -> Image | None:
     try:
-        return hit.image
+        image = hit.decode(hit.load())
     except (SightlineError, OSError):
         return None
+    image.thumbnail((side, side))
+    return image
 
 
 def _ocr(hits: Sequence[Hit], hit: Hit) -> str:

@@ -52,8 +52,8 @@ class LocalVLM:
         An answer that reaches `generator_tokens` breaks off there.
         """
         model, processor = self._load()
-        told = prompt(question, hits, shown=MAX_SHOWN)
-        inputs = _inputs(processor, [told.rules(structured=False), *told.parts], self._side)
+        told = prompt(question, hits, shown=MAX_SHOWN, side=self._side)
+        inputs = _inputs(processor, [told.rules(structured=False), *told.parts])
         _check_length(model, inputs, self._tokens)
         said = False
         for text in replies.spoken(self._pieces(model, processor, inputs)):
@@ -213,8 +213,8 @@ def _without_videos(kind: Any) -> Any:
     return Pictures
 
 
-def _inputs(processor: Any, parts: Sequence[Part], side: int) -> Mapping[str, Any]:
-    content = [_content(part, side) for part in parts]
+def _inputs(processor: Any, parts: Sequence[Part]) -> Mapping[str, Any]:
+    content = [_content(part) for part in parts]
     with _quiet():
         found: Mapping[str, Any] = processor.apply_chat_template(
             [{"role": "user", "content": content}],
@@ -226,12 +226,8 @@ def _inputs(processor: Any, parts: Sequence[Part], side: int) -> Mapping[str, An
     return found
 
 
-def _content(part: Part, side: int) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"type": "text", "text": f"{part}\n\n"}
-    small = part.copy()
-    small.thumbnail((side, side))
-    return {"type": "image", "image": small}
+def _content(part: Part) -> dict[str, Any]:
+    return {"type": "text", "text": f"{part}\n\n"} if isinstance(part, str) else {"type": "image", "image": part}
 
 
 def _check_length(model: Any, inputs: Mapping[str, Any], more: int) -> None:
