@@ -16,11 +16,13 @@ from evidence import evidence, hit, png
 from stub_chat import ChatServer, Turn
 
 from sightline import chat, completions
+from sightline.answers import Answer
+from sightline.ask import spoken
 from sightline.chat import OpenAIChat
 from sightline.completions import Endpoint
 from sightline.config import settings
 from sightline.errors import GeneratorError, Offline, UsageError
-from sightline.generate import Generator, Rewriter
+from sightline.generate import Generator, Rewriter, load_generator
 
 KEY = "sk-canary-4711"
 BUS = [("A red bus stands there.", [1]), ("Two people wait.", [1, 2])]
@@ -517,6 +519,38 @@ def test_a_fault_while_rewriting_gives_nothing_at_once(server: ChatServer, slept
     server.will(turn)
     assert model(server).rewrite("a bus?", []) == ""
     assert slept == []
+
+
+# ---- in the flow ---------------------------------------------------------------------------------------------------
+
+
+def answered(asked: OpenAIChat) -> Answer:
+    *_, answer = spoken(evidence(HITS, matches=2, rows=9), asked)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def test_an_answer_cites_the_ids_behind_the_numbers_and_is_signed(server: ChatServer) -> None:
+    server.will(Turn(statements=BUS))
+    answer = answered(load_generator("openai:tiny", settings(generator_url=server.url)))
+    assert answer.text == IN_MARKS and answer.generator == "openai:tiny" and not answer.incomplete
+    assert [one.citations for one in answer.statements] == [(HITS[0].id,), (HITS[0].id, HITS[1].id)]
+
+
+def test_a_cut_answer_is_incomplete_and_keeps_its_pictures(server: ChatServer) -> None:
+    server.will(Turn(statements=BUS, cut=95))
+    answer = answered(model(server))
+    assert answer.incomplete and "was cut" in answer.reason
+    assert answer.text == "A red bus stands there [1]." and answer.hits == tuple(HITS)
+
+
+@pytest.mark.parametrize(
+    "turn", [Turn(statements=[("A bus.", [1, 7])]), Turn(text="A bus [1][7]."), Turn(text="A bus [1, 7].")]
+)
+def test_pictures_that_were_not_given_are_removed_from_the_answer(server: ChatServer, turn: Turn) -> None:
+    server.will(turn)
+    answer = answered(model(server))
+    assert answer.citations == (HITS[0].id,) and answer.removed == 1 and "7" not in answer.text
 
 
 # ---- the model that obeys ------------------------------------------------------------------------------------------
