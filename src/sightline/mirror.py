@@ -155,9 +155,11 @@ class Mirror:
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
         former = self._former(state, whole=tidy)
-        if former is None or former.state.slots > rows + max(rows // WORN, WORN):
+        if former is None:
             return self._anew(table, state)
         if former.state.head != state.head:
+            if former.state.slots > rows + max(rows // WORN, WORN):
+                return self._anew(table, state)
             copying.go_on(self.folder, former, table, state)
             former = Snapshot.open(self.folder)
         if tidy and former is not None and former.state.slots > len(former):

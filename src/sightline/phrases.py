@@ -10,6 +10,7 @@ be what a picture shows, so it needs "taken", "I added" or the like before it. W
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,19 +71,26 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 _BARE_YEAR = re.compile(rf"(?:in (?:the year )?)?({_YEAR})", re.IGNORECASE)
-_FORMS = tuple(
-    _compiled(form)
-    for form in (
-        rf"{_VERB} (?:{_SINCE})",
-        rf"{_VERB} (?:{_BETWEEN})",
-        rf"{_VERB} (?P<time>{_TOLD})",
-        rf"(?P<time>{_SURE}),? (?:(?P<added>{_WHO}(?:added|imported|uploaded|saved|sent(?: you)?|gave you)))",
-        rf"(?P<time>{_SURE}),? (?:(?P<taken>{_WHO}(?:took|shot|photographed)))",
-        _SINCE,
-        _BETWEEN,
-        rf"(?P<time>{_SURE})",
+
+
+@functools.cache
+def _forms() -> tuple[re.Pattern[str], ...]:
+    """Compiled when a query has a hint of time: that takes longer than to import all the rest of this."""
+    return tuple(
+        _compiled(form)
+        for form in (
+            rf"{_VERB} (?:{_SINCE})",
+            rf"{_VERB} (?:{_BETWEEN})",
+            rf"{_VERB} (?P<time>{_TOLD})",
+            rf"(?P<time>{_SURE}),? (?:(?P<added>{_WHO}(?:added|imported|uploaded|saved|sent(?: you)?|gave you)))",
+            rf"(?P<time>{_SURE}),? (?:(?P<taken>{_WHO}(?:took|shot|photographed)))",
+            _SINCE,
+            _BETWEEN,
+            rf"(?P<time>{_SURE})",
+        )
     )
-)
+
+
 _HINT = re.compile(r"\d|ago|yesterday|today|last|past|this|in |on |since|before|after|during", re.IGNORECASE)
 _FOLLOWS = re.compile(
     r"\s*(?:$|[,.;:!?)]|(?:with|at|in|on|by|near|when|where|and|or|from|under|next|beside|behind|over|during|after|before"
@@ -139,7 +147,7 @@ def understand(text: str, now: datetime) -> Understood:
 
 
 def _first(text: str, now: datetime) -> tuple[re.Match[str], Phrase] | None:
-    for form in _FORMS:
+    for form in _forms():
         for match in form.finditer(text):
             phrase = _phrase(match, text, now)
             if phrase is not None:
