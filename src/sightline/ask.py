@@ -19,6 +19,7 @@ from sightline.answers import Answer, Evidence, Intent, Question
 from sightline.background import Backgrounds
 from sightline.encoders import Encoder
 from sightline.errors import GeneratorError, QueryError
+from sightline.facts import is_whole
 from sightline.followups import about, pointed, resolve
 from sightline.generate import Generator, Rewriter, name_of
 from sightline.grounding import MOST, Grounding, check
@@ -68,6 +69,7 @@ def gather(
     if len(found) == limit < rows:
         found, limit = find(MOST_HITS), MOST_HITS
     judged = [hit for hit in found if hit.relevance is not None] if query.terms else found
+    judged.sort(key=lambda hit: not is_whole(hit, query.text))  # first what shows all of it; the order stays within
     shown = _in_time(question, grouped(store, (judged or found)[:FIRST_LOOK], k), judged, k)
     ids = {hit.id for hit in shown}
     matches = (*shown, *(hit for hit in judged if hit.id not in ids)) if judged else ()

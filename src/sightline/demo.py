@@ -1,7 +1,7 @@
 """`sightline demo`: the whole story on the bundled street scenes, told with the numbers of this very run.
 
-Index, searches by words, by a sentence with a date, without something, for what is not there, by picture; a figure, and
-what to type next. It ends by itself.
+Index, searches by words, by a sentence with a date, without something, for what is not there, a question, a picture; a
+figure, and what to type next. It ends by itself.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ FIGURE = Path("data/demo.png")
 QUERIES = ("a road with a stop sign", "a red sports car at night", "an airplane over a desert road")
 REFINED = ("the yellow taxi I added today", "a bus on a highway - night")
 ABSENT = "an elephant on the road"
+QUESTION = "how many pictures have a red traffic light?"
 K = 3
 SHOWN = 4  # tiles in a row of the figure
 
@@ -43,7 +44,9 @@ def tell(address: str = ADDRESS, figure: Path = FIGURE) -> None:
     refined = [_search(scenes, words) for words in REFINED]
     render.heading("4. What is not there is not found")
     _search(scenes, ABSENT)
-    render.heading("5. Search by picture")
+    render.heading("5. An answer, with the pictures it rests on")
+    _ask(scenes, QUESTION)
+    render.heading("6. Search by picture")
     first = next((hits[0] for hits in by_words if hits), None) or scenes.sample(1, seed=0)[0]
     render.out(f"  more like {render.plain(first.name)}; the number is how alike the pictures are, -1 to 1")
     like_this = scenes.search(f"id:{first.id}", SHOWN - 1)
@@ -51,7 +54,7 @@ def tell(address: str = ADDRESS, figure: Path = FIGURE) -> None:
     picture = scenes.picture(first.id)
     found = [hits for hits in (*by_words, *refined[1:]) if hits]
     rows = [*(plots.section(hits, k=SHOWN) for hits in found), plots.section(like_this, picture=picture)]
-    render.heading("6. All of it in one figure")
+    render.heading("7. All of it in one figure")
     render.out(f"  {plots.board(rows, figure)}")
     render.heading("Now with your own pictures")
     for command, meaning in NEXT:
@@ -61,6 +64,7 @@ def tell(address: str = ADDRESS, figure: Path = FIGURE) -> None:
 NEXT = (
     ("sightline index ~/Pictures", "put a folder into the collection"),
     ('sightline search "a dog on the beach"', "find by words"),
+    ('sightline ask "when did I last see a dog?"', "an answer, with its pictures"),
     ("sightline search ~/Pictures/dog.jpg", "find by picture"),
     ('sightline search "sunset last summer" --show', "see what was found"),
     ("sightline dups", "list near-duplicates"),
@@ -97,6 +101,16 @@ def _search(scenes: collection.Collection, words: str) -> Hits:
     if not hits:
         render.out("    nothing found that fits")
     return hits
+
+
+def _ask(scenes: collection.Collection, question: str) -> None:
+    answer = scenes.ask(question)
+    render.out(f"  “{question}”")
+    for line in textwrap.wrap(render.plain(answer.text), shutil.get_terminal_size((100, 24)).columns - 6):
+        render.out(f"    {line}")
+    for number, hit in enumerate(answer.hits, 1):
+        if hit in answer.cited[:K]:
+            render.out(f"    [{number}]  {render.shorten(answer.question.query.caption_of(hit.text))}")
 
 
 def _list(hits: Hits) -> None:

@@ -43,19 +43,16 @@ def _bare(question: str, hits: Sequence[Hit]) -> Evidence:
 
 # ---- the gate of captions -------------------------------------------------------------------------------------
 
-SURE = 0.85
-"""A match of this relevance needs no caption that says all of it; below, captions hold a part of what was asked for."""
-
 
 def _is_partly(evidence: Evidence) -> bool:
     """Whether all that matches are pictures whose captions say a part of what is looked for, and none says all of it.
 
-    Of "a stop sign on a highway" they know stop signs and highways. A picture without a caption has no such gap.
+    Of "a stop sign on a highway" they know stop signs and highways.
     """
     wanted = evidence.question.query.text
-    if evidence.cutoff is None or not wanted or not all(hit.text.strip() for hit in evidence.matches):
+    if evidence.cutoff is None or not wanted:
         return False
-    return not any((hit.relevance or 0) >= SURE or facts.is_said(hit.text, wanted) for hit in evidence.matches)
+    return not any(facts.is_whole(hit, wanted) for hit in evidence.matches)
 
 
 def _partly(evidence: Evidence) -> Iterator[str]:

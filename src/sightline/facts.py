@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from sightline.answers import Evidence
+from sightline.schema import Hit
 
 Said: TypeAlias = Mapping[str, Sequence[int]]
 """What was found -> the numbers of the hits that say so, in order."""
@@ -96,13 +97,25 @@ def head_of(phrase: str) -> str:
     return singular(head)
 
 
+SURE = 0.85
+"""A match of this relevance needs no caption that says all of it; below, captions hold a part of what was asked for."""
+
+
+def is_whole(hit: Hit, wanted: str) -> bool:
+    """Whether a match shows all that is wanted, as far as can be known: where captions say a part of it, that is in doubt.
+
+    A picture without a caption has no such gap.
+    """
+    return not hit.text.strip() or (hit.relevance or 0) >= SURE or is_said(hit.text, wanted)
+
+
 def is_said(text: str, wanted: str) -> bool:
     """Whether captions say all of it: the words between two prepositions stand together in one line, in their order.
 
     "A red traffic light at night" is said by "a red traffic light" and "a street at night", each in a line of its own;
     a word may stand between two ("a red sports car"); a green light and a red car say nothing of a red light.
     """
-    lines = [[_alike(word) for word in words_of(line)] for line in text.split("\n")]
+    lines = [words_of(line) for line in text.split("\n")]
     return all(any(_holds(line, part) for line in lines) for part in _parts(wanted))
 
 
@@ -126,7 +139,8 @@ def _alike(word: str) -> str:
     return _WEATHER.get(word.casefold()) or singular(word)
 
 
-def _holds(line: Sequence[str], part: Sequence[str]) -> bool:
+def _holds(words: Sequence[str], part: Sequence[str]) -> bool:
+    line = [_alike(word) for word in words]
     for start in (at for at, word in enumerate(line) if word == part[0]):
         at = start
         for word in part[1:]:
@@ -134,15 +148,17 @@ def _holds(line: Sequence[str], part: Sequence[str]) -> bool:
             if at < 0:
                 break
         else:
-            if not _is_compound(line, at):
+            if not _is_compound(words, at):
                 return True
     return False
 
 
-def _is_compound(line: Sequence[str], at: int) -> bool:
-    """Whether the word only tells of the next one, as bus in "bus stop" does."""
-    following = line[at + 1] if at + 1 < len(line) else ""
-    return bool(following) and following not in _AFTER_NOUNS and not _NO_NOUN.search(following)
+def _is_compound(words: Sequence[str], at: int) -> bool:
+    """Whether the word only tells of the next one: of "bus stop" bus, but a "rainy street" is of rain all the same."""
+    word, following = words[at].casefold(), "".join(words[at + 1 : at + 2]).casefold()
+    if not following or word in _WEATHER or word in _TIMES or word in _ADVERBS:
+        return False
+    return following not in _AFTER_NOUNS and not _NO_NOUN.search(following)
 
 
 # ---- facts ----------------------------------------------------------------------------------------------------
@@ -156,17 +172,17 @@ def colours(evidence: Evidence) -> Said:
         bare = [singular(word) for word in words]
         for at, word in enumerate(words):
             colour = _COLOURS.get(word.casefold())
-            if colour and (_is_before(bare, at, thing) or _is_behind(bare, at, thing)):
+            if colour and (_is_before(words, bare, at, thing) or _is_behind(bare, at, thing)):
                 add(told, colour, number)
     return told
 
 
-def _is_before(bare: Sequence[str], at: int, thing: Sequence[str]) -> bool:
+def _is_before(words: Sequence[str], bare: Sequence[str], at: int, thing: Sequence[str]) -> bool:
     """red (sports) car; of a red car carrier nothing is said of a car"""
     for start in (at + 1, at + 2):
         end = start + len(thing)
         if list(bare[start:end]) == list(thing):
-            return not _is_compound(bare, end - 1)
+            return not _is_compound(words, end - 1)
         if start < len(bare) and bare[start] in _BREAKS | _SMALL:
             return False
     return False
