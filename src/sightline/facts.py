@@ -102,7 +102,7 @@ SURE = 0.85
 
 
 def is_whole(hit: Hit, wanted: str) -> bool:
-    """Whether a match shows all that is wanted, as far as can be known: where captions say a part of it, that is in doubt.
+    """Whether a match shows all that is wanted, as far as can be known: captions that say a part of it leave a doubt.
 
     A picture without a caption has no such gap.
     """
@@ -216,7 +216,7 @@ def doings(evidence: Evidence) -> Said:
     """What stands behind the thing that is looked for, from the verb on: "crossing the street"."""
     head = head_of(evidence.question.query.text)
     told: dict[str, list[int]] = {}
-    for number, hit in enumerate(evidence, 1):
+    for number, hit in _sound(evidence):
         for line in hit.text.split("\n"):
             words = line.split()
             places = (at for at, word in enumerate(words) if singular(word.strip(",.;:!?")) == head)
@@ -249,7 +249,7 @@ def places(evidence: Evidence) -> Said:
     query = evidence.question.query
     asked = {singular(word) for word in words_of(query.text)}
     told: dict[str, list[int]] = {}
-    for number, hit in enumerate(evidence, 1):
+    for number, hit in _sound(evidence):
         lines = [query.caption_of(hit.text), *hit.text.split("\n")]
         for match in (match for line in lines for match in _PLACES.finditer(line)):
             nouns = [word.casefold() for word in words_of(match[0])[1:] if word.casefold() not in _SMALL]
@@ -261,9 +261,15 @@ def places(evidence: Evidence) -> Said:
 
 def _lines(evidence: Evidence) -> Iterator[tuple[int, list[str]]]:
     """The words of each caption of each shown hit, with the hit's number."""
-    for number, hit in enumerate(evidence, 1):
+    for number, hit in _sound(evidence):
         for line in hit.text.split("\n"):
             yield number, words_of(line)
+
+
+def _sound(evidence: Evidence) -> list[tuple[int, Hit]]:
+    """The shown hits with their numbers; where some show all that is wanted, those alone: facts are about them."""
+    numbered = list(enumerate(evidence, 1))
+    return [(at, hit) for at, hit in numbered if is_whole(hit, evidence.question.query.text)] or numbered
 
 
 def add(told: dict[str, list[int]], said: str, number: int) -> None:
