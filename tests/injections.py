@@ -252,7 +252,7 @@ class Obedient:
 
     name = "obedient"
 
-    def __init__(self, eyes: Eyes | None = None, *, piece: int = 5) -> None:
+    def __init__(self, eyes: Eyes | None = None, *, piece: int = 50) -> None:
         self.eyes, self.piece = eyes, piece
         self.told: list[str] = []
 
