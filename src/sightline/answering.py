@@ -108,9 +108,10 @@ def _pictures(target: Collection, answer: Answer) -> None:
     if screen.form:
         previews.cited(shown, answer.question.query, screen, target.thumbnail)
         return
+    dated = any(hit.captured_at for _, hit in shown)
+    rows = [(f"[{n}]", hit.name, _caption(answer, hit), render.date(hit.captured_at)) for n, hit in shown]
     header = ("", "picture", "caption", "taken")
-    body = [(f"[{n}]", hit.name, _caption(answer, hit), render.date(hit.captured_at)) for n, hit in shown]
-    render.rows(header, body)
+    render.rows(header if dated else header[:3], rows if dated else [row[:3] for row in rows])
 
 
 def _shown(answer: Answer) -> list[tuple[int, Hit]]:
