@@ -223,8 +223,8 @@ class Form:
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Form:
-        names = ("since", "until", "type", "folder")
-        return cls(*(given.get(name, "").strip() for name in names), has_text="has_text" in given)
+        since, until, kind, folder = (given.get(name, "").strip() for name in ("since", "until", "type", "folder"))
+        return cls(since, until, kind, folder, has_text="has_text" in given)
 
 
 _HAS_TEXT = Filter("has", "text")
