@@ -79,7 +79,7 @@ class Evidence(Sequence[Hit]):
 class Statement:
     """One sentence of an answer, with its marks. `citations` are the ids of the hits that it cites, in order.
 
-    `supported` is False where it cites nothing that the generator was given.
+    `supported` is False where it cites nothing that the generator was given, or also something else.
     """
 
     text: str
