@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -75,7 +76,7 @@ class Given:
         self.queries, self.dim = queries, queries.shape[1]
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
-        return np.stack([self.queries[int(text.rsplit(" ", 1)[-1]) % len(self.queries)] for text in texts])
+        return np.stack([self.queries[int(re.findall(r"\d+", text)[-1]) % len(self.queries)] for text in texts])
 
     def encode_image(self, images: Sequence[Any]) -> Vectors:
         raise NotImplementedError
@@ -185,7 +186,7 @@ def warm(folder: Path, rows: int, dim: int, rounds: int) -> dict[str, Any]:
 
 def cold(folder: Path, rows: int, turns: int) -> dict[str, Any]:
     """Seconds from the shell, each in a process of its own; files are in the page cache."""
-    encoder = load_encoder("pocket")
+    encoder = load_encoder("pocket", models_dir=folder)
     store = Store(Address(folder))
     fill(store, Manifest(encoder.name, encoder.dim, encoder.fingerprint), clustered(rows, encoder.dim))
     store.mirror.update()
