@@ -209,7 +209,9 @@ def test_a_conversation_resolves_what_leans_on_before(collection: sightline.Coll
             "green.png": "By their captions “in a park” [1].",
         }[shown[1].name]
     )
-    assert len(talk.answers) == 4
+    again = talk.ask("show me the first one")
+    assert again.text == f"This is it: “{shown[1].caption}” [1]."
+    assert len(talk.answers) == 5
 
 
 def test_a_conversation_streams_and_remembers(collection: sightline.Collection) -> None:

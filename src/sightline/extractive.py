@@ -206,12 +206,14 @@ def _share(evidence: Evidence) -> str:
         passing = f" that {'passes' if rows == 1 else 'pass'} the filters" if query.filters else " in this collection"
         return f"There {'is' if rows == 1 else 'are'} {_pictures(rows)}{passing}"
     what = f"“{_clean(query.text)}”" if query.text else "this"
-    if not evidence.complete and evidence.cutoff is None:
+    if evidence.complete and evidence.cutoff is None:  # pictures that were pointed at
+        return "This is it" if n == 1 else f"These are the {_pictures(n)}"
+    if evidence.cutoff is None:
         return f"The nearest {_pictures(n)} of {rows:,} to {what}"
     counted = f"{n:,} of {_pictures(rows)}" if evidence.complete else f"At least {n:,} of {_pictures(rows)}"
     filtered = f" that {'pass' if rows != 1 else 'passes'} the filters" if query.filters else ""
-    sure = "" if evidence.cutoff is None else f" (relevance at least {evidence.cutoff:g})"
-    return f"{counted}{filtered} {'matches' if n == 1 else 'match'} {what}{sure}"
+    sure = f"(relevance at least {evidence.cutoff:g})"
+    return f"{counted}{filtered} {'matches' if n == 1 else 'match'} {what} {sure}"
 
 
 def _unsaid(evidence: Evidence, what: str, more: str = "") -> str:
