@@ -231,3 +231,15 @@ def test_a_collection_moves_with_its_folder(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         moved.ingest(tmp_path / "nowhere")
     assert np.isfinite(moved.search("red", k=1)[0].score)
+
+
+def test_a_caption_with_half_a_character_is_kept_and_is_no_change_the_next_time(tmp_path: Path) -> None:
+    photos = sightline.open(f"{tmp_path}#t", model=FakeEncoder())
+    item = Item(
+        "test:1", "a\ud83d.png", HeldBytes(distinct_png(1)), "red \ud83d square", meta={"by": "\udc80"}, keep="none"
+    )
+    assert photos.ingest([item]).added == 1
+    assert photos.search("square", channels=("text",))[0].text == "red \ufffd square"
+    assert photos.get("test:1").item.meta == {"by": "\ufffd"}
+    again = photos.ingest([item])
+    assert (again.updated, again.encoded) == (0, 0)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from sightline.rows import STOP_WORDS
-from sightline.schema import Filter, Near
+from sightline.schema import Filter, Near, whole
 
 EARTH_KM = 6371.0088
 """Mean radius (IUGG)."""
@@ -146,8 +146,3 @@ def has_edge(char: str) -> bool:
 def _literal(value: str) -> str:
     """A string literal of SQL."""
     return "'" + whole(value).replace("'", "''") + "'"
-
-
-def whole(value: str) -> str:
-    """Without half characters, which no column holds."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", value)

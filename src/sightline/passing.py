@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from sightline.conditions import EARTH_KM, HAS, OF_KIND, folded_folder, has_edge, in_any_number, wanted, whole
-from sightline.schema import Filter, Near
+from sightline.conditions import EARTH_KM, HAS, OF_KIND, folded_folder, has_edge, in_any_number, wanted
+from sightline.schema import Filter, Near, whole
 
 Clause: TypeAlias = tuple[str, list[str | int | float]]
 """SQL with `?`, and what stands for those."""

@@ -60,7 +60,8 @@ def parse(
 ) -> Query:
     """Understand `text`. `literal`: take all of it as words. `now`: what "yesterday" counts from (naive: local time).
 
-    `files` False: what would name a picture's file is refused, and nothing is read: for what a stranger typed. Raises QueryError, and only that: it is empty, too long, names a picture that cannot be read, or cannot be meant.
+    `files` False: what would name a picture's file is refused, and nothing is read: for what a stranger typed. Raises
+    QueryError, and only that: it is empty, too long, names a picture that cannot be read, or cannot be meant.
     """
     typed = text.strip()
     if not typed:

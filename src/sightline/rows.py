@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadVectors, CollectionError
 from sightline.looks import look
-from sightline.schema import Encoded, Item, Modality, Place, vector_digest
+from sightline.schema import Encoded, Item, Modality, Place, vector_digest, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,7 +146,7 @@ def check_vectors(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]
 
 
 def dump_meta(item: Item) -> str:
-    return json.dumps(dict(item.meta), ensure_ascii=False, sort_keys=True, default=str)
+    return whole(json.dumps(dict(item.meta), ensure_ascii=False, sort_keys=True, default=str))
 
 
 def amended(known: Known, item: Item) -> Known:

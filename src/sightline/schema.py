@@ -59,6 +59,14 @@ class SkipReason(StrEnum):
     UNSUPPORTED_MODALITY = "unsupported_modality"
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def whole(text: str) -> str:
+    """`text` with halves of characters (lone surrogates), which no table holds, as U+FFFD."""
+    return _HALVES.sub("\ufffd", text)
+
+
 def item_id(uri: str) -> str:
     """First 128 bits of sha256(uri), as 32 hex digits."""
     return hashlib.sha256(uri.encode("utf-8", "surrogateescape")).hexdigest()[:32]
@@ -94,6 +102,10 @@ class Item:
     meta: Mapping[str, Any] = field(default_factory=dict)
     keep: str = "preview"
     fixed: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", whole(self.text))
+        object.__setattr__(self, "name", whole(self.name))
 
     @property
     def id(self) -> str:
