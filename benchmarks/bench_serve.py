@@ -1,0 +1,147 @@
+"""How soon `/api/search` answers under a steady load, and how soon a page does when nothing else is asked.
+
+    python benchmarks/bench_serve.py --rows 100000 --rate 20 --seconds 30 --out benchmarks/results/serve.json
+
+A collection of generated unit vectors with generated captions is made once under `--folder`, served by
+`sightline serve` in a process of its own, and asked on schedule (open loop): a request that is late because the ones
+before it were slow counts from when it was due. Every query is new, so that nothing answers from a cache. `alone` are
+searches one after the other on the same server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+from bench_encoders import machine
+
+from sightline import index
+from sightline.choice import manifest_of
+from sightline.config import settings
+from sightline.encoders import POCKET, load_encoder
+from sightline.schema import Encoded, Item, vector_digest
+from sightline.sources import HeldBytes
+from sightline.store import Address, Store
+
+THINGS = ("car", "dog", "tree", "house", "boat", "bridge", "child", "bus", "lamp", "river")
+LOOKS = ("red", "small", "old", "bright", "green", "wet", "yellow", "long", "quiet", "broken")
+PLACES = ("at night", "in the snow", "by the sea", "on a hill", "in a street", "under trees", "at dawn", "in the rain")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--folder", type=Path, default=Path(".cache/bench-serve"))
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    address = f"{given.folder}#rows{given.rows}"
+    fill(address, given.rows)
+    with Served(address) as server:
+        document = {
+            "command": f"bench_serve.py --rows {given.rows} --rate {given.rate:g} --seconds {given.seconds:g}",
+            "machine": machine(),
+            "rows": given.rows,
+            "alone": alone(server.url, 50),
+            "steady": asyncio.run(steady(server.url, given.rate, given.seconds)),
+        }
+    print(json.dumps(document, indent=2))
+    if given.out:
+        given.out.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def words(rng: np.random.Generator) -> str:
+    return f"a {rng.choice(LOOKS)} {rng.choice(THINGS)} {rng.choice(PLACES)} {rng.integers(10_000)}"
+
+
+def fill(address: str, rows: int) -> None:
+    """Clustered unit vectors around two hundred centres, as pictures of a life are."""
+    store = Store(Address.parse(address))
+    if store.exists and len(store) == rows:
+        return
+    here = settings()
+    encoder = load_encoder(POCKET, models_dir=here.models_dir, cache_dir=here.cache)
+    store.create(manifest_of(encoder))
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(200, encoder.dim))
+    for start in range(0, rows, 5_000):
+        count = min(5_000, rows - start)
+        vectors = centres[rng.integers(200, size=count)] + rng.normal(size=(count, encoder.dim))
+        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        store.upsert([row(start + at, vector, words(rng)) for at, vector in enumerate(vectors)])
+    index.tend(store, always=True)
+
+
+def row(number: int, vector: np.ndarray, caption: str) -> Encoded:
+    item = Item(f"made:{number}", f"{number}.jpg", HeldBytes(b""), caption)
+    return Encoded(item, vector_digest(vector) * 4, 0, vector, b"", None, 640, 480)
+
+
+class Served:
+    """`sightline serve` of a collection, warm."""
+
+    def __init__(self, address: str) -> None:
+        command = [sys.executable, "-m", "sightline", "serve", "-c", address, "--port", "0", "--read-only"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        found = re.search(r"http://\S+:\d+", self._process.stdout.readline())
+        assert found, "the server did not say where it is"
+        self.url = found[0]
+
+    def __enter__(self) -> Served:
+        while httpx2.get(f"{self.url}/healthz").status_code != 200:
+            time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+def alone(url: str, count: int) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    taken = []
+    with httpx2.Client(base_url=url) as client:
+        for _ in range(count):
+            began = time.perf_counter()
+            client.get("/api/search", params={"q": words(rng)}).raise_for_status()
+            taken.append(time.perf_counter() - began)
+    return summary(taken)
+
+
+async def steady(url: str, rate: float, seconds: float) -> dict[str, Any]:
+    """`rate` requests a second, whatever becomes of those before."""
+    rng = np.random.default_rng(2)
+    taken: list[float] = []
+    statuses: Counter[int] = Counter()
+    async with httpx2.AsyncClient(base_url=url, timeout=60, limits=httpx2.Limits(max_connections=200)) as client:
+        began = time.perf_counter()
+
+        async def ask(due: float, query: str) -> None:
+            await asyncio.sleep(began + due - time.perf_counter())
+            reply = await client.get("/api/search", params={"q": query})
+            statuses[reply.status_code] += 1
+            taken.append(time.perf_counter() - began - due)
+
+        await asyncio.gather(*(ask(at / rate, words(rng)) for at in range(int(rate * seconds))))
+    return {"rate": rate, "seconds": seconds, "statuses": dict(statuses), **summary(taken)}
+
+
+def summary(taken: list[float]) -> dict[str, Any]:
+    p50, p95, p99 = (round(1000 * float(value), 1) for value in np.percentile(taken, (50, 95, 99)))
+    return {"n": len(taken), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+
+
+if __name__ == "__main__":
+    main()
