@@ -226,7 +226,7 @@ def overloaded(folder: Path, seconds: float) -> None:
         assert status(port, SEARCH) == 200
 
 
-@pytest.mark.torture  # until it has been seen on a quiet machine: its bound of a second is one of idle cores
+@pytest.mark.slow
 def test_overload_and_slow_sockets_leave_a_server_that_answers(tmp_path: Path) -> None:
     overloaded(tmp_path, 5)
 
