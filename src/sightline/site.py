@@ -121,7 +121,7 @@ class Site:
             raise QueryError(f"k is {k} and offset {offset}: together at most {MOST_HITS:,}, k from 1")
         for ident in (*like, *unlike):
             check_id(ident)
-        examples = [*like, *([self.clean(picture)] if picture is not None else [])]
+        examples: list[str | bytes] = [*like, *([self.clean(picture)] if picture is not None else [])]
         typed = query if query and query.strip() else None
         if typed is None and not examples:
             raise QueryError("the query is empty", hint='say what to look for, e.g. "a road with a stop sign"')

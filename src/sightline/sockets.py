@@ -38,8 +38,8 @@ class PatientProtocol(H11Protocol):
             self._watch_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._header_end = _cancelled(self._header_end)
-        self._unread_end = _cancelled(self._unread_end)
+        self._cancel_header_end()
+        self._cancel_unread_end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -47,7 +47,7 @@ class PatientProtocol(H11Protocol):
         if self.conn.their_state is h11.IDLE:
             self._watch_header()
         else:
-            self._header_end = _cancelled(self._header_end)
+            self._cancel_header_end()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -55,7 +55,7 @@ class PatientProtocol(H11Protocol):
             self._unread_end = self.loop.call_later(self.unread_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        self._unread_end = _cancelled(self._unread_end)
+        self._cancel_unread_end()
         super().resume_writing()
 
     def _watch_header(self) -> None:
@@ -67,7 +67,12 @@ class PatientProtocol(H11Protocol):
         if not self.transport.is_closing() and self.conn.their_state is h11.IDLE:
             self.transport.abort()
 
+    def _cancel_header_end(self) -> None:
+        if self._header_end is not None:
+            self._header_end.cancel()
+            self._header_end = None
 
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _cancel_unread_end(self) -> None:
+        if self._unread_end is not None:
+            self._unread_end.cancel()
+            self._unread_end = None

@@ -40,7 +40,8 @@ class Workers:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns or raises. Raises Busy, and then it has not begun."""
         self._enter()
-        return await self._submit(functools.partial(work, *args, **kwargs), self._left)
+        done: T = await self._submit(functools.partial(work, *args, **kwargs), self._left)
+        return done
 
     async def stream(self, begin: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
         """What an iterator yields, each piece made in a thread; all of it counts as one piece of work.
