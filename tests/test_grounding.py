@@ -165,7 +165,7 @@ PARTS = st.sampled_from(
 )
 TEXTS = st.one_of(st.text(max_size=80), st.lists(PARTS, max_size=25).map("".join))
 HARM = re.compile(
-    r"\]\(|!\[|<[A-Za-z/!?]|[a-z]://|www\.\w|[\x00-\x09\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e]", re.IGNORECASE
+    r"\]\(|!\[|<[A-Za-z/!?]|[a-z]://|(?<![^\W_])www\.\w|[\x00-\x09\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e]", re.IGNORECASE
 )
 
 
@@ -173,6 +173,7 @@ HARM = re.compile(
 @given(TEXTS)
 @example("[" * 40 + "9]" * 40)
 @example("![" * 3 + "9]" * 3 + "(www.x)")
+@example("_www.a.b awww.so cute 0WWW.0")  # an address begins behind what is no letter and no digit
 def test_whatever_is_said_no_mark_points_outside_and_nothing_harmful_is_left(said: str) -> None:
     found = check(said, IDS)
     assert {int(number) for number in re.findall(r"\[(\d+)\]", found.text)} <= {1, 2, 3, 4}
@@ -190,6 +191,10 @@ def test_what_is_passed_on_is_the_answer_however_it_was_cut(said: str, data: st.
     shown, found = spoken([said[a:b] for a, b in itertools.pairwise([0, *cuts, len(said)])])
     assert shown == found.text
     assert found == check(said, IDS)
+
+
+def test_an_address_behind_an_underscore_is_one_and_a_word_that_ends_in_www_is_none() -> None:
+    assert check("_www.a.b awww.so cute", IDS).text == "_(link removed) awww.so cute"
 
 
 def test_a_mark_a_link_and_an_escape_cut_in_two_do_not_slip_through() -> None:

@@ -208,7 +208,7 @@ _LINK = re.compile(r"!?\[([^\[\]\n]{0,500})\]\([^()\n]{0,1000}(?:\([^()\n]{0,100
 _TAG = re.compile(r"<(?![a-z]+:)/?[A-Za-z!][^<>\n]{0,1000}>")
 _ADDRESS = re.compile(
     r"(?:[a-z0-9+.-]{0,30}:(?://|\\\\)|\b(?:mailto|javascript|vbscript|data|blob|file|tel|xmpp):(?=[^\s,;])"
-    r"|\bwww\.(?=\w))[^\s\[\]<>]*",
+    r"|(?<![^\W_])www\.(?=\w))[^\s\[\]<>]*",
     re.IGNORECASE,
 )
 _BEHIND = re.compile(r"[)}\"'.,;:!?*]+$")  # what stands behind an address, not in it
