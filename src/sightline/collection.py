@@ -353,8 +353,7 @@ class Collection:
         before them (docs/groups.md). With `min_relevance` (0 to 1) each hit says how likely it is to be relevant, and
         those below are left out; None asks nothing of the kind (docs/cutoff.md).
         `where` is SQL over the columns: never pass on what a stranger typed, and let no stranger's query name `files`.
-        `channels` limits what is asked: `vector`,
-        `text`, `ocr`, `name`. Raises QueryError, CollectionMissing.
+        `channels` limits what is asked: `vector`, `text`, `ocr`, `name`. Raises QueryError, CollectionMissing.
         """
         asked = self._query(query, where=where, literal=literal, now=now, files=files)
         find = lambda ident: self.get(ident).id  # noqa: E731
