@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,14 @@ def _stem(word: str) -> str:
     return "" if word in _STOPS else stemmer()(folded.replace("’", "'"))
 
 
-@functools.cache
 def stemmer() -> Callable[[str], str]:
-    """Snowball's English stemmer: a word in lower case -> its stem."""
-    import snowballstemmer
+    """Snowball's English stemmer: a word in lower case -> its stem. One for each thread: it holds what it works on."""
+    if not hasattr(_own, "stem"):
+        import snowballstemmer
 
-    stem: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
+        _own.stem = snowballstemmer.stemmer("english").stemWord
+    stem: Callable[[str], str] = _own.stem
     return stem
+
+
+_own = threading.local()
