@@ -19,6 +19,7 @@ def main() -> int:
     _sources(train)
     train.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the model folder to write")
     train.add_argument("--steps", type=int, default=6000, help="of the image tower")
+    train.add_argument("--last-steps", type=int, default=2000, help="of the last layer alone")
     train.add_argument("--text-steps", type=int, default=5000, help="of the text tower")
     train.add_argument("--batch", type=int, default=128, help="pictures in a step")
     train.add_argument("--rate", type=float, default=2e-3, help="peak learning rate of the image tower")
@@ -57,7 +58,19 @@ def _train(options: argparse.Namespace) -> int:
 
     given = {
         name: getattr(options, name)
-        for name in ("out", "cache", "steps", "text_steps", "batch", "rate", "minutes", "threads", "device", "seed")
+        for name in (
+            "out",
+            "cache",
+            "steps",
+            "last_steps",
+            "text_steps",
+            "batch",
+            "rate",
+            "minutes",
+            "threads",
+            "device",
+            "seed",
+        )
     }
     if options.sizes:
         given["sizes"] = options.sizes

@@ -1,8 +1,9 @@
-"""The road from the data to a model folder, in two courses that can be stopped and go on (`--minutes`).
+"""The road from the data to a model folder, in three courses that can be stopped and go on (`--minutes`).
 
 1. The teacher reads every text once (teacher.py).
 2. The image tower learns to point where the teacher's sentences, through one learnt map, point.
-3. The text tower learns to say what teacher and map say together, so that the teacher can stay at home.
+3. Its last layer and the map learn on, by themselves (last.py).
+4. The text tower learns to say what teacher and map say together, so that the teacher can stay at home.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from tokenizers import Tokenizer
 from pocket.course import Course, Plan
 from pocket.data import DEV, SETS, Pictures, Sources, class_words, load
 from pocket.images import MEAN, STD, ImageStage
+from pocket.last import LastLayer
 from pocket.scenes import TRUE, UNKNOWN, Scenes
 from pocket.sentences import TextStage, train_tokenizer
-from pocket.teacher import Encode, Teacher
+from pocket.teacher import Encode, Teacher, known_words
 from pocket.texts import Texts, gather
 from sightline.train import export_model_folder
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DIM, CONTEXT, VOCAB = 256, 32, 5000
+VOCABULARY = 12_000
+"""Words of the teacher's that the text tower learns, whether or not a picture shows them."""
 CURVES = "curves.jsonl"
 LOOKS = 12
 """How often a course measures what it has learnt."""
@@ -46,10 +50,11 @@ class Options:
     """The model folder to write; the courses lie beside it in `OUT.train`."""
     cache: Path
     steps: int = 6000
+    last_steps: int = 2000
     text_steps: int = 5000
     batch: int = 128
     rate: float = 2e-3
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.35, 96), (0.75, 128))
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.3, 96), (0.65, 128), (0.9, 160))
     """Side of the pictures from that share of the course on; the last is the model's."""
     minutes: float = float("inf")
     threads: int = 2
@@ -71,7 +76,7 @@ def run(options: Options, command: str, encode: Encode | None = None) -> bool:
     torch.set_num_threads(options.threads)
     work = options.out.with_name(f"{options.out.name}.train")
     sets = {name: load(options.sources, options.cache, name, "train") for name in SETS}
-    texts = gather(sets, seed=options.seed)
+    texts = gather(sets, seed=options.seed, vocabulary=known_words(VOCABULARY) if encode is None else ())
     teacher = Teacher(texts.all(), options.cache, encode)
     say(f"{', '.join(f'{len(pictures):,} of {name}' for name, pictures in sets.items())}; {len(teacher.texts):,} texts")
 
@@ -79,12 +84,16 @@ def run(options: Options, command: str, encode: Encode | None = None) -> bool:
         return options.minutes * 60 - (time.monotonic() - begin)
 
     images = ImageStage(sets, texts, teacher, dim=DIM, seed=options.seed, device=options.device)
-    looker = Looker(options, texts, teacher, images.scenes, encode)
+    looker = Looker(options, texts, teacher, images.batches.scenes, encode)
     first = _train_images(images, looker, options, work / "images", left())
     if first.step < options.steps:
         say("stopped; the same command goes on")
         return False
     images.load_state_dict(first.average.state)
+    last = _train_last(images, looker, options, work / "last", left())
+    if last.step < options.last_steps:
+        say("stopped; the same command goes on")
+        return False
     images.eval()
     with torch.no_grad():
         targets = torch.cat([images.texts(slice(at, at + 4096)) for at in range(0, len(teacher.texts), 4096)])
@@ -100,6 +109,7 @@ def run(options: Options, command: str, encode: Encode | None = None) -> bool:
         "command": command, "seed": options.seed, "torch": torch.__version__, "device": options.device,
         "data": {name: len(pictures) for name, pictures in sets.items()}, "texts": len(teacher.texts),
         "image_steps": first.step, "image_seconds": round(first.seconds), "batch": options.batch,
+        "last_steps": last.step, "last_seconds": round(last.seconds),
         "text_steps": second.step, "text_seconds": round(second.seconds), "text_cosine": round(sentences.cosine, 3),
     }  # fmt: skip
     _export(options, images, sentences, tokenizer, training)
@@ -133,6 +143,29 @@ def _train_images(images: ImageStage, looker: Looker, options: Options, folder: 
 
     images.train()
     course.run(after, until=seconds)
+    return course
+
+
+def _train_last(images: ImageStage, looker: Looker, options: Options, folder: Path, seconds: float) -> Course:
+    images.eval()
+    layer = LastLayer(images, options.side, folder, say=say)
+    course = Course(layer, layer.loss, Plan(options.last_steps, options.rate / 2), folder)
+
+    def after(step: int) -> None:
+        if step % 100 == 0:
+            say(f"last layer {step} of {options.last_steps}  {course.seconds:.0f} s  {images.report()}")
+
+    if course.step < options.last_steps:
+        layer.train()
+        images.running.clear()
+        course.run(after, until=seconds)
+    layer.load_state_dict(course.average.state)
+    layer.store()
+    if course.step == options.last_steps:
+        note(
+            folder / CURVES,
+            {"step": course.step, "seconds": round(course.seconds), **looker.look(images, options.side)},
+        )
     return course
 
 

@@ -14,7 +14,7 @@ from pocket.words import misspell
 from sightline.train import contrastive_loss
 
 BATCH, CHUNK = 384, 128
-MISSPELT = 0.15  # of the texts
+MISSPELT = 0.25  # of the texts, in one of their longer words
 
 
 def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
@@ -92,7 +92,7 @@ class TextStage:
         text = self._texts[row]
         if rng.random() < MISSPELT:
             words = text.split()
-            at = rng.randrange(len(words))
+            at = rng.choice([at for at, word in enumerate(words) if len(word) > 3] or [0])
             words[at] = misspell(words[at], rng)
             text = " ".join(words)
         return text

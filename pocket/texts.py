@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pocket.data import Pictures, class_words
@@ -39,8 +40,10 @@ class Texts:
         return sorted({*asked, *prompts, *self.plain})
 
 
-def gather(sets: dict[str, Pictures], *, seed: int) -> Texts:
-    """All texts about these sets (data.SETS); a class is named by its first word."""
+def gather(sets: dict[str, Pictures], *, seed: int, vocabulary: Sequence[str] = ()) -> Texts:
+    """All texts about these sets (data.SETS); a class is named by its first word. Of the `vocabulary`, words at large,
+    nothing is known but where the teacher puts them.
+    """
     streets = sets["streets"]
     attributes = common(streets.records)
     known = set(attributes)
@@ -54,6 +57,12 @@ def gather(sets: dict[str, Pictures], *, seed: int) -> Texts:
     nouns = [noun for own in NOUNS.values() for noun in own]
     plain += [articled(f"a {colour} {noun}") for own in COLOURS.values() for colour in own for noun in nouns]
     plain += [articled(f"a {noun} {time}") for noun in nouns for time in TIMES]
+    rng = random.Random(seed)
+    plain += [
+        text
+        for word in vocabulary
+        for text in (word, articled(f"a photo of a {word}"), articled(f"a {word} {rng.choice(nouns)}"))
+    ]
     return Texts(classes, singles(attributes), compounds(random.Random(seed), of_scenes, COMPOUNDS), plain)
 
 

@@ -30,13 +30,16 @@ class Block(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """(n, 3, S, S) normalised pixels -> (n, dim). Mean pooling sees the scene, max pooling the small thing in it;
-    the finer grid (stride 16) is pooled too, because a hydrant is half a cell of it and lost on the coarse one.
+    """(n, 3, S, S) normalised pixels -> (n, dim), S a multiple of 32. Mean pooling sees the scene, max pooling the
+    small thing in it; the finer grid (stride 16) is pooled too, because a hydrant is half a cell of it and lost on the
+    coarse one. Each cell of the fine grid also says which of `things` it shows, and what the surest cell says, and how
+    much of the picture says so, are pooled with the rest.
     """
 
     def __init__(
-        self, dim: int, widths: tuple[int, ...] = (48, 96, 192, 384), depths: tuple[int, ...] = (1, 2, 2, 2)
-    ) -> None:
+        self, dim: int, things: int, *, widths: tuple[int, ...] = (48, 96, 192, 384),
+        depths: tuple[int, ...] = (1, 2, 2, 2),
+    ) -> None:  # fmt: skip
         super().__init__()
         stem = widths[0]
         self.stem = nn.Sequential(
@@ -49,16 +52,22 @@ class ImageTower(nn.Module):
                 blocks.append(Block(inner, width, 2 if stage and row == 0 else 1))
                 inner = width
         self.blocks, self.last = nn.Sequential(*blocks[: -depths[-1]]), nn.Sequential(*blocks[-depths[-1] :])
-        self.small, self.tiny = nn.Linear(inner, inner), nn.Linear(widths[-2], widths[-2])
-        self.fine_width, self.width = widths[-2], 2 * inner + widths[-2]
+        fine = widths[-2]
+        self.small, self.tiny, self.cells = nn.Linear(inner, inner), nn.Linear(fine, fine), nn.Linear(fine, things)
+        nn.init.constant_(self.cells.bias, -3.0)
+        self.even = nn.BatchNorm1d(2 * things)
+        self.width = 2 * inner + fine + 2 * things
         self.out = nn.Linear(self.width, dim)
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """What is pooled, (n, self.width), and the fine grid, (n, self.fine_width, S/16, S/16)."""
+        """What is pooled, (n, self.width), and the logits of the things in each cell, (n, S/16, S/16, things)."""
         fine = self.blocks(self.stem(image))
         coarse = self.last(fine)  # (n, ..., S/32, S/32)
-        pooled = [coarse.mean((2, 3)), self.small(coarse.amax((2, 3))), self.tiny(fine.amax((2, 3)))]
-        return torch.cat(pooled, 1), fine
+        cells = self.cells(fine.permute(0, 2, 3, 1))
+        share = cells.sigmoid().mean((1, 2)).clamp(min=1e-4).log()
+        shown = self.even(torch.cat([cells.amax((1, 2)), share], 1))
+        pooled = [coarse.mean((2, 3)), self.small(coarse.amax((2, 3))), self.tiny(fine.amax((2, 3))), shown]
+        return torch.cat(pooled, 1), cells
 
     def forward(self, image: Tensor) -> Tensor:
         vectors: Tensor = self.out(self.features(image)[0])

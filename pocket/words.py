@@ -14,6 +14,9 @@ from dataclasses import dataclass
 CLASS_TEMPLATES = ("a photo of a {}", "{}", "a picture of a {}", "a photo of the {}", "a close-up of a {}")
 THING_TEMPLATES = ("{}", "{}", "a road with {}", "a street with {}", "a photo of {}", "{} on the road", "there is {}")
 
+PLACES = ("a road", "a street", "a scene", "a photo")
+"""Of nothing but light and weather: 'a road at dusk' is any scene at dusk."""
+
 # attribute -> what people call it, in the singular; the first is the plainest
 NOUNS: dict[str, tuple[str, ...]] = {
     "any car": ("car", "automobile", "auto", "motor car"),
@@ -98,7 +101,7 @@ CIRCUMSTANCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "twilight",
             "a low sun",
         ),
-        ("at sunset", "at dusk", "in the evening"),
+        ("at sunset", "at dusk", "in the evening", "at sundown", "at twilight", "as the sun sets"),
     ),
     "light:noon": (("a street at noon", "noon", "midday"), ("at noon", "at midday")),
     "light:afternoon": (("a road in the afternoon", "afternoon"), ("in the afternoon",)),
@@ -219,6 +222,13 @@ def singles(attributes: Iterable[str]) -> list[Question]:
         for words in things(attribute):
             found += [Question(template.format(words), attribute) for template in dict.fromkeys(THING_TEMPLATES)]
     found += [Question(words, needs) for needs, (alone, _) in CIRCUMSTANCES.items() for words in alone]
+    found += [
+        Question(f"{place} {tail}", needs)
+        for needs, (_, tails) in CIRCUMSTANCES.items()
+        for tail in tails
+        for place in PLACES
+        if not needs.startswith("setting:")
+    ]
     return [Question(articled(question.words), question.needs) for question in found]
 
 

@@ -20,9 +20,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pocket import course, data, images, recipe, texts, words
+from pocket import course, data, images, last, recipe, texts, words
 from pocket.course import Course, Plan
 from pocket.scenes import FALSE, TRUE, UNKNOWN, Scenes
+from pocket.teacher import Teacher
+from pocket.towers import ImageTower
 
 from sightline.checkpoints import CHECKPOINT, read
 from sightline.encoders import load_encoder
@@ -247,13 +249,66 @@ def test_a_loss_that_is_not_finite_ends_the_course(tmp_path: Path) -> None:
         course.run(lambda _: None)
 
 
+def test_the_teacher_reads_a_text_once(tmp_path: Path) -> None:
+    read_texts: list[str] = []
+
+    def encode(some: list[str]) -> NDArray[np.float32]:
+        read_texts.extend(some)
+        return by_letters(some)
+
+    first = Teacher(["A red bus .", "a dog"], tmp_path, encode)
+    second = Teacher(["a cat", "a red bus"], tmp_path, encode)
+    assert read_texts == ["a dog", "a red bus", "a cat"]
+    assert second.texts == ["a cat", "a red bus"]
+    assert (second.vectors[second.row("a red bus")] == first.vectors[first.row("A red bus.")]).all()
+    assert (Teacher(second.texts, tmp_path, encode).vectors == by_letters(second.texts)).all()
+
+
+def small_stage(sources: data.Sources, cache: Path, monkeypatch: pytest.MonkeyPatch) -> images.ImageStage:
+    monkeypatch.setattr(data, "_files", files_of)
+    monkeypatch.setattr(texts, "COMPOUNDS", 60)
+    monkeypatch.setattr(texts, "FRAGMENTS", 20)
+    sets = {name: data.load(sources, cache, name, "train") for name in data.SETS}
+    gathered = texts.gather(sets, seed=0)
+    torch.manual_seed(0)
+    return images.ImageStage(sets, gathered, Teacher(gathered.all(), cache, by_letters), dim=16, seed=0)
+
+
+def test_the_last_layer_starts_where_the_tower_ended_and_learns(
+    sources: data.Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = small_stage(sources, tmp_path, monkeypatch).eval()
+    monkeypatch.setattr(last, "COUNTS", dict.fromkeys(data.SETS, 4))
+    pictures = data.load(sources, tmp_path, "streets", "train").pixels
+    with torch.no_grad():
+        before = stage.vectors(pictures, 64)
+        layer = last.LastLayer(stage, 64, tmp_path / "last", say=lambda _: None)
+        layer.store()
+        assert torch.allclose(stage.vectors(pictures, 64), before, atol=1e-5)
+    frozen = stage.tower.stem[0].weight.clone()
+    learning = Course(layer.train(), layer.loss, Plan(12, 1e-2, average=0.5), tmp_path / "last")
+    losses: list[float] = []
+    learning.run(lambda _: losses.append(learning.last_loss))
+    layer.store()
+    assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
+    assert (stage.tower.stem[0].weight == frozen).all()
+    with torch.no_grad():
+        assert (stage.vectors(pictures, 64) - before).abs().max() > 0.01
+
+
+def test_a_tower_says_where_things_are_whatever_the_size_of_the_picture() -> None:
+    tower = ImageTower(8, 5).eval()
+    with torch.no_grad():
+        for side in (64, 96):
+            pooled, cells = tower.features(torch.zeros(2, 3, side, side))
+            assert cells.shape == (2, side // 16, side // 16, 5)
+            assert pooled.shape == (2, tower.width)
+
+
 @pytest.mark.slow
 def test_a_course_that_was_stopped_ends_as_one_that_was_not(
     sources: data.Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("torch")
-    from pocket import images, recipe
-
     monkeypatch.setattr(data, "_files", files_of)
     monkeypatch.setattr(texts, "COMPOUNDS", 60)
     monkeypatch.setattr(texts, "FRAGMENTS", 20)
@@ -261,10 +316,20 @@ def test_a_course_that_was_stopped_ends_as_one_that_was_not(
     monkeypatch.setattr(recipe, "LOOKS", 1)
     monkeypatch.setattr(course, "SAVE_SECONDS", 0.0)
 
+    monkeypatch.setattr(last, "COUNTS", dict.fromkeys(data.SETS, 4))
+
     def options(out: str) -> recipe.Options:
         sizes = ((0.0, 32), (0.5, 64))
         return recipe.Options(
-            sources, tmp_path / out, tmp_path / "cache", steps=4, text_steps=3, batch=16, sizes=sizes, threads=1
+            sources,
+            tmp_path / out,
+            tmp_path / "cache",
+            steps=4,
+            last_steps=3,
+            text_steps=3,
+            batch=16,
+            sizes=sizes,
+            threads=1,
         )
 
     loss, killed = images.ImageStage.loss, []
@@ -285,7 +350,7 @@ def test_a_course_that_was_stopped_ends_as_one_that_was_not(
     with monkeypatch.context() as patched:
         patched.setattr(recipe, "_export", lambda *_: None)
         assert recipe.run(options("whole"), "made by a test", by_letters)
-    for part in ("images", "texts"):
+    for part in ("images", "last", "texts"):
         tensors = [read(tmp_path / f"{out}.train" / part / CHECKPOINT).tensors for out in ("stopped", "whole")]
         assert tensors[0].keys() == tensors[1].keys()
         assert all(bool((tensors[0][name] == tensors[1][name]).all()) for name in tensors[0]), part
