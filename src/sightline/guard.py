@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
-import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from sightline import refusals
 from sightline.errors import UsageError
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -153,7 +153,7 @@ def _check_host(headers: Mapping[str, list[str]], policy: Policy) -> None:
         421,
         "HostNotAllowed",
         "this server is not known by that name",
-        "use the address that `sightline serve` printed, or start it with --allow-host NAME",
+        "use the address that it said when it was started, or start it with --allow-host NAME",
     )
 
 
@@ -218,7 +218,7 @@ def _check_token(scope: Scope, headers: Mapping[str, list[str]], policy: Policy)
         401,
         "Unauthorized",
         "this server wants its token",
-        "open the address that `sightline serve` printed, or send Authorization: Bearer TOKEN",
+        "open the address that it said when it was started, or send Authorization: Bearer TOKEN",
         {"www-authenticate": 'Bearer realm="sightline"'},
     )
 
@@ -349,8 +349,11 @@ class _Answer:
             raise self._body.refusal
 
     async def refuse(self, refusal: Refusal) -> None:
-        body = json.dumps(refusal.document).encode() if refusal.status >= 400 else b""
-        headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
+        body, kind = b"", {}
+        if refusal.status >= 400:
+            accept = ",".join(_headers(self._scope).get("accept", []))
+            body, kind = refusals.told(refusal.status, refusal.document, accept, self._scope["path"])
+        headers = {**kind, "content-length": str(len(body)), **refusal.headers}
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self._pass({"type": "http.response.start", "status": refusal.status, "headers": encoded})
         await self._pass({"type": "http.response.body", "body": body})

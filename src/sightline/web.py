@@ -14,7 +14,7 @@ import importlib.util
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from html import escape
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from sightline import refusals
 from sightline.api import add_api
 from sightline.errors import SightlineError, UsageError
 from sightline.faults import document, status_of
-from sightline.guard import LOOPBACK, Guard, Policy
+from sightline.guard import LOOPBACK, App, Guard, Policy
 from sightline.meters import Meters
 from sightline.site import Site
 
@@ -109,7 +110,7 @@ class Warmth:
 
 
 def serve(
-    app: FastAPI,
+    app: App,
     host: str = "127.0.0.1",
     port: int = 7860,
     *,
@@ -194,15 +195,15 @@ def _add_handlers(app: FastAPI, site: Site) -> None:
     """Every error as `{error, message, hint}`."""
 
     @app.exception_handler(SightlineError)
-    async def ours(request: Request, error: SightlineError) -> JSONResponse:
+    async def ours(request: Request, error: SightlineError) -> Response:
         status = status_of(error)
         if status >= 500 and status != 503:
             log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
         headers = {"retry-after": "1"} if status == 503 else None
-        return JSONResponse(document(error, site), status_code=status, headers=headers)
+        return _refused(request, status, document(error, site), headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         told = {
@@ -210,13 +211,20 @@ def _add_handlers(app: FastAPI, site: Site) -> None:
             "message": f"{where}: {first['msg']}",
             "hint": "/docs lists what is expected",
         }
-        return JSONResponse(told, status_code=422)
+        return _refused(request, 422, told)
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> Response:
         name, message = _HTTP.get(error.status_code, ("HTTPError", str(error.detail)))
         told = {"error": name, "message": message, "hint": "/docs lists what there is"}
-        return JSONResponse(told, status_code=error.status_code, headers=error.headers)
+        return _refused(request, error.status_code, told, error.headers)
+
+
+def _refused(
+    request: Request, status: int, document: Mapping[str, str], headers: Mapping[str, str] | None = None
+) -> Response:
+    body, kind = refusals.told(status, document, request.headers.get("accept", ""), request.url.path)
+    return Response(body, status_code=status, headers={**kind, **(headers or {})})
 
 
 _HTTP = {

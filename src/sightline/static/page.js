@@ -32,7 +32,7 @@ async function load(address, { history: step = "push", keep = false, options = {
   const mine = asking;
   root.classList.add("busy");
   try {
-    const answer = await fetch(address, { ...options, signal: mine.signal });
+    const answer = await fetch(address, { headers: { accept: "text/html" }, ...options, signal: mine.signal });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== asking) return;
     const is_found = $("#found", page);
