@@ -25,8 +25,6 @@ import psutil
 import pytest
 from fakes import FakeEncoder
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, seed, settings
-from hypothesis import strategies as st
 from PIL import Image
 from wires import heard, served, wait_for
 
@@ -35,7 +33,6 @@ from sightline.cli import main
 from sightline.collection import Collection
 from sightline.serving import is_loopback, shown
 from sightline.web import create_app
-from sightline.wire import Problem
 
 DOCS = (Path(__file__).parents[1] / "docs" / "http.md").read_text()
 HERE = Path(__file__).parent
@@ -288,64 +285,3 @@ def test_the_examples_with_curl_run_in_their_order(port: int, tmp_path: Path) ->
             assert "event: answer" in ran.stdout
         else:
             ident = json.loads(ran.stdout).get("id", ident)
-
-
-# ---- every operation, with anything ---------------------------------------------------------------------------
-
-ANYTHING = st.one_of(
-    st.text(max_size=40),
-    st.integers().map(str),
-    st.floats().map(str),
-    st.sampled_from(["", "0" * 32, "id:" + "0" * 32, "red", '"', "after:", "near:0,0,1km", "2:(a b)", "\x00", "a - b"]),
-)
-
-
-@pytest.fixture(scope="module")
-def anybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = create_app(filled(tmp_path_factory.mktemp("walked")))
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
-        yield client
-
-
-def walked(client: TestClient, data: st.DataObject) -> None:
-    """One request to one described operation; what it answers is described, and never a fault of the server."""
-    paths = client.app.openapi()["paths"]  # type: ignore[attr-defined]
-    path = data.draw(st.sampled_from(sorted(paths)))
-    method = data.draw(st.sampled_from(sorted(paths[path])))
-    operation = paths[path][method]
-    params = {}
-    for one in operation.get("parameters", []):
-        if one["in"] == "query" and data.draw(st.booleans()):
-            params[one["name"]] = data.draw(ANYTHING)
-    known = [hit["id"] for hit in client.get("/api/search?q=red&min_relevance=0").json()["hits"]]
-    idents = [*known, "0" * 32, "x"]  # what there is changes from one request to the next, what is drawn may not
-    ident = idents[data.draw(st.integers(0, 99)) % len(idents)]
-    content = {}
-    if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
-        sent = data.draw(st.sampled_from([picture("red"), picture("red")[:50], b"", b"GIF89a"]))
-        content = {
-            "files": {"image": (data.draw(st.text(max_size=9)) or "a", sent)},
-            "data": {"q": data.draw(ANYTHING)},
-        }
-    elif "requestBody" in operation:
-        body = data.draw(st.one_of(st.none(), st.dictionaries(st.sampled_from(["question", "k", "before"]), ANYTHING)))
-        content = {"json": body}
-    reply = client.request(method.upper(), path.replace("{id}", ident), params=params, **content)
-    assert reply.status_code < 500, (method, path, params, reply.text)
-    assert str(reply.status_code) in {*operation["responses"], "304"}, (method, path, reply.status_code)
-    if reply.status_code >= 400:
-        Problem.model_validate(reply.json())
-
-
-@seed(1)
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_no_request_to_a_described_operation_is_a_fault(anybody: TestClient, data: st.DataObject) -> None:
-    walked(anybody, data)
-
-
-@pytest.mark.torture
-@settings(max_examples=5_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_no_request_of_thousands_is_a_fault(anybody: TestClient, data: st.DataObject) -> None:
-    walked(anybody, data)

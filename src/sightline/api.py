@@ -30,6 +30,16 @@ Least = Annotated[
 ]
 IfNoneMatch = Annotated[str | None, Header(include_in_schema=False)]
 
+EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["text", "answer", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+"""One server-sent event, as OpenAPI 3.2 and FastAPI describe them."""
+
 KEPT = "private, max-age=31536000, immutable"
 CHECKED = "private, max-age=60"
 
@@ -159,7 +169,7 @@ def pictures(site: Site) -> APIRouter:
 def asking(site: Site) -> APIRouter:
     routes = APIRouter(tags=["ask"])
     events: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "text, then answer"}
+        200: {"content": {"text/event-stream": {"itemSchema": EVENT}}, "description": "text, then answer"}
     }
 
     @routes.post("/api/ask", response_class=StreamingResponse, responses={**_problems(), **events})
