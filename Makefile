@@ -19,7 +19,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 # torch with pip itself: it finds the CPU build where one is offered; see docs/decisions/0002-dependencies.md
 $(VENV)/.dev: $(VENV)/.core
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(UV) --editable '.[hf,ocr,train,dev]'
+	$(UV) --editable '.[hf,ocr,mcp,train,dev]'
 	@touch $@
 
 venv: $(VENV)/.dev ## .venv with everything that tests and training need

@@ -377,6 +377,7 @@ app.command(epilog=upkeep.HISTORY)(upkeep.history)
 app.command(epilog=upkeep.RESTORE)(upkeep.restore)
 app.add_typer(care.collections, name="collections")
 app.command(epilog=serving.SERVE)(serving.serve)
+app.command(epilog=serving.MCP)(serving.mcp)
 
 
 @app.command(epilog=examples("sightline demo", "sightline demo --no-serve"))

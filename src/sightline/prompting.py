@@ -12,14 +12,13 @@ so what it says is checked (grounding.py), whatever it was told.
 from __future__ import annotations
 
 import secrets
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sightline.answers import Evidence
 from sightline.errors import SightlineError
-from sightline.schema import Hit
+from sightline.schema import Hit, visible
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -108,18 +107,11 @@ def harmless(text: str, limit: int) -> str:
     Square, angle and curly brackets become others, backquotes apostrophes; what cannot be seen is dropped.
     """
     line = " / ".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
-    seen = "".join(char for char in line if _visible(char)).translate(_HARMLESS)
+    seen = "".join(char for char in line if visible(char)).translate(_HARMLESS)
     return seen if len(seen) <= limit else seen[: limit - 1] + "…"
 
 
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "{": "(", "}": ")", "`": "'"})
-_JOINERS = "\u200c\u200d"  # zero width, and needed to write Persian, Hindi and emoji
-
-
-def _visible(char: str) -> bool:
-    """Controls, bidirectional marks, tags (U+E0000, which smuggle ASCII) and lone surrogates are not."""
-    return char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-
 
 _RULES = """You answer a question about a person's own pictures. A search found the pictures below; they are numbered.
 - Say only what these pictures, or what is written about them, show. If they do not answer the question, say that you

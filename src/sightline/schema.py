@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -65,6 +66,14 @@ _HALVES = re.compile("[\ud800-\udfff]")
 def whole(text: str) -> str:
     """`text` with halves of characters (lone surrogates), which no table holds, as U+FFFD."""
     return _HALVES.sub("\ufffd", text)
+
+
+_JOINERS = "\u200c\u200d"  # zero width, and needed to write Persian, Hindi and emoji
+
+
+def visible(char: str) -> bool:
+    """Controls, bidirectional marks, tags (U+E0000, which smuggle ASCII to models) and lone surrogates are not."""
+    return char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
 def item_id(uri: str) -> str:
