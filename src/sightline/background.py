@@ -95,14 +95,14 @@ class Backgrounds:
 
     def _key_now(self) -> dict[str, Any]:
         """What the background depends on. The head's time tells a table from one that was made anew in its place."""
-        manifest = self._store.manifest
+        manifest, (version, head) = self._store.manifest, self._store.stamp()
         return {
             "form": _FORM,
             "sentences": hashlib.sha256("\n".join(sentences()).encode()).hexdigest()[:16],
             "encoder": manifest.fingerprint,
             "dim": manifest.dim,
-            "version": self._store.version,
-            "head": os.stat(self._store.rows.head()).st_mtime_ns,
+            "version": version,
+            "head": head,
         }
 
 

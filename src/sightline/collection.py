@@ -48,6 +48,7 @@ from sightline.ingest import Among, Options, ingest
 from sightline.judgements import Judgements
 from sightline.ocr import RapidReader, Reader
 from sightline.ocr import check as check_ocr
+from sightline.probes import questions
 from sightline.quiz import AnswersReport, Questions, measure_answers
 from sightline.reading import read_texts
 from sightline.rebuild import rebuild
@@ -118,7 +119,10 @@ class Collection:
             lock_seconds=self.settings.lock_seconds,
             history_days=self.settings.history_days,
             snapshot_rows=self.settings.snapshot_rows,
+            index_rows=self.settings.index_rows,
+            recall=self.settings.recall,
         )
+        self._store.vector_index.questions = lambda: questions(self._store, lambda: self.encoder)
         self._backgrounds = Backgrounds(self._store)
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
         self._reader = reader
@@ -288,8 +292,7 @@ class Collection:
         """
         self._store.manifest  # noqa: B018
         before, state = self._store.disk_bytes(), index.state(self._store)
-        index.tend(self._store, always=True, older_than=older_than)
-        self._store.mirror.update(tidy=True)
+        index.keep_up(self._store, always=True, older_than=older_than)
         return OptimizeReport(
             address=self.address,
             rows=len(self),
@@ -299,6 +302,10 @@ class Collection:
             fragments=index.state(self._store).fragments,
             versions=len(self._store.rows.table.list_versions()),
         )
+
+    def warm(self) -> None:
+        """Get ready for many searches: a process that makes only a few does without what this loads."""
+        self._store.vector_index.warm()
 
     def dups(self) -> Duplicates:
         """The groups of near-duplicates, and which of each to keep; nothing is deleted (docs/groups.md).
@@ -319,8 +326,7 @@ class Collection:
         """
         self._store.manifest  # noqa: B018
         restored = history.restore(self._store, version)
-        index.tend(self._store)  # a version from before the full-text index
-        self._store.mirror.update()
+        index.keep_up(self._store)  # a version from before the full-text index
         self._choice.reconsider()
         return restored
 
@@ -600,7 +606,7 @@ class Collection:
             fragments=state.fragments,
             unindexed=state.unindexed,
             index=state.vector_index,
-            measured_recall=None,
+            measured_recall=state.recall,
             bytes=self._store.disk_bytes(),
             version=int(self._store.rows.table.version),
             read=texts.count_read(self._store),

@@ -61,7 +61,13 @@ class Settings(BaseSettings):
     generator_between_seconds: float = Field(default=60.0, gt=0, description="how long an answer may be silent")
     generator_tokens: int = Field(default=512, ge=1, le=32768, description="longest answer of hf:REPO, in tokens")
     snapshot_rows: int = Field(
-        default=300_000, ge=0, description="collections of at most so many rows are searched from a snapshot; 0: none"
+        default=2_000_000, ge=0, description="collections of at most so many rows are searched from a snapshot; 0: none"
+    )
+    index_rows: int = Field(
+        default=300_000, ge=0, description="collections of more rows get an index over their vectors; 0: never"
+    )
+    recall: float = Field(
+        default=0.98, gt=0, le=1, description="share of the nearest pictures that a search by the index has to find"
     )
     lock_seconds: float = Field(default=120.0, gt=0, description="how long a writer waits for another writer")
 

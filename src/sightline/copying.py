@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline import passing
 from sightline.fragments import Fragment, addresses
 from sightline.postings import FIELDS, Posting, Words
 from sightline.rows import matrix
@@ -33,19 +34,20 @@ WORDS_AT_ONCE = 50_000
 SEGMENTS = 16
 """A word's rows lie in at most so many pieces before they are put together."""
 
-_PLAIN = [name for name in SHOWN if name != "look"]
-_FOLDED = ("folded_name", "folded_uri", "folded_camera")
-_LOOK = SHOWN.index("look")
+_TEXTS = ("text", "ocr")
+_PLAIN = [name for name in SHOWN if name not in ("look", *_TEXTS)]
 _TABLES = f"""
 CREATE TABLE arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE rows (slot INTEGER PRIMARY KEY, {", ".join((*_PLAIN, *_FOLDED))});
+CREATE TABLE rows (slot INTEGER PRIMARY KEY, {", ".join(_PLAIN)}, folded_camera);
 CREATE INDEX rows_id ON rows (id);
+CREATE TABLE texts (slot INTEGER PRIMARY KEY, {", ".join(_TEXTS)});
+CREATE TABLE traits (number INTEGER PRIMARY KEY, modality, folded_name, folded_uri);
 CREATE TABLE looks (slot INTEGER PRIMARY KEY, look BLOB);
 CREATE TABLE segments (first INTEGER PRIMARY KEY);
 CREATE TABLE postings (field INTEGER, word TEXT, segment INTEGER, slots BLOB, counts BLOB, crc INTEGER,
                        PRIMARY KEY (field, word, segment)) WITHOUT ROWID;
 """
-_INSERT = f"INSERT INTO rows VALUES ({', '.join('?' * (1 + len(_PLAIN) + len(_FOLDED)))})"  # noqa: S608
+_INSERT = f"INSERT INTO rows VALUES ({', '.join('?' * (2 + len(_PLAIN)))})"  # noqa: S608
 
 
 def begin(folder: Path, number: int, table: Any, state: State) -> None:
@@ -102,11 +104,14 @@ class _Copy:
     loose: dict[str, int] = field(default_factory=dict)
     fresh: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in ARRAYS})
     words: Words = field(default_factory=Words)
+    traits: dict[tuple[str, str, str], int] = field(default_factory=dict)
     slots: int = 0
     segment: int = 0
 
     def __post_init__(self) -> None:
         self.slots = self.segment = len(self.arrays["addresses"])
+        query = "SELECT modality, folded_name, folded_uri, number FROM traits"
+        self.traits = {(kind, name, uri): number for kind, name, uri, number in self.connection.execute(query)}
 
     def loosen(self, fragments: set[int]) -> None:
         """The rows of these fragments are gone, unless they come again."""
@@ -176,18 +181,33 @@ class _Copy:
         self.slots += len(records)
         vectors = np.ascontiguousarray(vectors, "<f4")
         self.file.write(vectors.tobytes())
-        self.connection.executemany(_INSERT, [_stored(slot, one) for slot, one in zip(slots, records, strict=True)])
-        looks = [(slot, one[_LOOK]) for slot, one in zip(slots, records, strict=True) if one[_LOOK]]
+        told = [dict(zip(SHOWN, one, strict=True)) for one in records]
+        self.connection.executemany(_INSERT, [_stored(slot, one) for slot, one in zip(slots, told, strict=True)])
+        texts = [(slot, *(one[name] for name in _TEXTS)) for slot, one in zip(slots, told, strict=True)]
+        self.connection.executemany("INSERT INTO texts VALUES (?, ?, ?)", texts)
+        looks = [(slot, one["look"]) for slot, one in zip(slots, told, strict=True) if one["look"]]
         self.connection.executemany("INSERT INTO looks VALUES (?, ?)", looks)
-        at = [SHOWN.index(name) for name in FIELDS]
-        for slot, one in zip(slots, records, strict=True):
-            self.words.add(slot, [one[place] or "" for place in at])
+        for slot, one in zip(slots, told, strict=True):
+            self.words.add(slot, [one[name] or "" for name in FIELDS])
+        for name in TIMES:
+            times = [passing.NEVER if one[name] is None else one[name] for one in told]
+            self.fresh[name].append(np.array(times, np.int64))
+        self.fresh["traits"].append(np.array([self._trait(one) for one in told], np.uint32))
         self.fresh["addresses"].append(where)
         self.fresh["norms"].append(np.linalg.norm(vectors, axis=1))
         self.fresh["checks"].append(np.array([zlib.crc32(one) for one in vectors], np.uint32))
         self.fresh["digests"].append(digests)
         if len(self.words.lengths) >= WORDS_AT_ONCE:
             self._write_words()
+
+    def _trait(self, told: Mapping[str, Any]) -> int:
+        """The number of what this row shares with others; one that is new is written."""
+        trait = (told["modality"], _folder("/" + (told["name"] or "")), _folder(told["uri"] or ""))
+        number = self.traits.get(trait)
+        if number is None:
+            number = self.traits[trait] = len(self.traits)
+            self.connection.execute("INSERT INTO traits VALUES (?, ?, ?, ?)", [number, *trait])
+        return number
 
     def _write_words(self) -> None:
         lengths = np.array(self.words.lengths, np.uint16).reshape(-1, len(FIELDS))
@@ -243,15 +263,14 @@ def _records(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def _stored(slot: int, record: Sequence[Any]) -> tuple[Any, ...]:
-    """A line of `rows`, with what filters look for in lower case."""
-    told = dict(zip(SHOWN, record, strict=True))
-    folded = (
-        ("/" + (told["name"] or "")).lower(),
-        (told["uri"] or "").lower(),
-        told["camera"] and told["camera"].lower(),
-    )
-    return (slot, *(told[name] for name in _PLAIN), *folded)
+def _stored(slot: int, told: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A line of `rows`, with the camera as filters look for it."""
+    return (slot, *(told[name] for name in _PLAIN), told["camera"] and told["camera"].lower())
+
+
+def _folder(path: str) -> str:
+    """All up to the last slash, in lower case: what `in:` looks at."""
+    return path[: path.rfind("/") + 1].lower()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -32,18 +32,13 @@ def newest_first(folder: Path) -> list[Path]:
     """The manifests of a Lance table, newest first (V2 names count down from 2**64 - 1, V1 names count up)."""
 
     manifests = [path for path in (folder / "_versions").glob("*.manifest") if path.stem.isdigit()]
-    return sorted(manifests, key=_version, reverse=True)
-
-
-def newest_version(folder: Path) -> int:
-    """The number of the newest version. Raises IndexError where there is none."""
-    return _version(newest_first(folder)[0])
+    return sorted(manifests, key=version_number, reverse=True)
 
 
 def manifest_of(folder: Path, version: int) -> Path:
     """The manifest of one version. Raises FileNotFoundError when a cleanup took it."""
     for manifest in newest_first(folder):
-        if _version(manifest) == version:
+        if version_number(manifest) == version:
             return manifest
     raise FileNotFoundError(f"version {version} of {folder.name}")
 
@@ -100,7 +95,7 @@ def addresses(fragment: Fragment) -> range:
 # ---- the format -----------------------------------------------------------------------------------------------
 
 
-def _version(manifest: Path) -> int:
+def version_number(manifest: Path) -> int:
     number = int(manifest.stem)
     return 2**64 - 1 - number if len(manifest.stem) == 20 else number
 

@@ -1,7 +1,7 @@
 """Which indexes a collection has and when they are tended. The store's third noun; knows LanceDB's indexes only.
 
-Today: full text over the captions and over what was read in the pictures, compaction of small fragments, removal of
-versions that nobody reads any more. Vector search is exhaustive and exact.
+Full text over the captions, the names and what was read in the pictures; the index over the vectors of a large
+collection, and how it is to be asked; compaction of small fragments, removal of versions that nobody reads any more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sightline import recall
+from sightline.ann import name_of, named, partitions_of
 from sightline.fragments import damaged_indexes
 from sightline.rows import FILE_WORDS, STOP_WORDS, is_in
 from sightline.store import Store
@@ -27,19 +29,30 @@ ORPHANS_AT_ONCE = 1_000
 
 MANY_FRAGMENTS = 24
 MANY_UNINDEXED = 2_000
+TOO_MANY_UNINDEXED = 20_000
+"""LanceDB compares rows that are not in the index yet one by one: so many take as long as the index itself."""
 MANY_PICTURE_FRAGMENTS = 256
 """Compaction rewrites every picture (3.4 s for 10,000 of 40 kB), so it waits far longer than for the rows."""
+PARTITION = 4_096
+"""Rows in a partition of the index over vectors (docs/LOG.md)."""
+FEWEST_PARTITIONS = 16
+OUTGROWN = 4
+"""With so many times more, or fewer, partitions than it should have an index is made anew."""
 FEW_FRAGMENTS = 8
 """With no more, `optimize` leaves a side table alone: for an hour its files would only lie there twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """`unindexed` counts rows that full text still scans one by one; they are found all the same."""
+    """`unindexed` counts rows that an index lacks and that are scanned one by one; they are found all the same.
+
+    `recall` is what the index over the vectors was measured to give; None: there is none, or it is not asked.
+    """
 
     fragments: int
     unindexed: int
     vector_index: str | None
+    recall: float | None
 
 
 def state(store: Store) -> IndexState:
@@ -47,15 +60,33 @@ def state(store: Store) -> IndexState:
         indices = {index.columns[0]: index for index in table.list_indices()}
         vector, text = indices.get("vector"), indices.get("text")
         unindexed = table.count_rows() if text is None else text.num_unindexed_rows
-        if (ocr := indices.get("ocr")) is not None:
-            unindexed = max(unindexed, ocr.num_unindexed_rows)
+        for other in (indices.get("ocr"), vector):
+            unindexed = max(unindexed or 0, (other.num_unindexed_rows or 0) if other is not None else 0)
+        plan = store.vector_index.plan
         return IndexState(
             fragments=_fragments(table),
             unindexed=int(unindexed or 0),
             vector_index=None if vector is None else str(vector.index_type),
+            recall=plan.recall if plan is not None and vector is not None and plan.name == vector.name else None,
         )
 
     return store.rows.read(look)
+
+
+def keep_up(store: Store, *, always: bool = False, older_than: timedelta | None = None) -> None:
+    """Tend the tables, bring the snapshot up to them, and measure how the index over vectors is to be asked.
+
+    Each only where that is due, or `always`.
+    """
+    tend(store, always=always, older_than=older_than)
+    store.mirror.update(tidy=always)
+    index, plan = store.vector_index, store.vector_index.plan
+    if not index.wanted(len(store), store.manifest.dim):
+        return
+    if always or plan is None or not recall.holds(plan, store):
+        made = recall.measure(store, index.questions() if index.questions else None)
+        if made is not None:
+            index.keep(made)
 
 
 def tend(store: Store, *, always: bool = False, older_than: timedelta | None = None) -> bool:
@@ -67,12 +98,17 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
     now = state(store)
     rows = len(store)
     lacking = store.rows.read(_lacking)
-    if damaged_indexes(store.rows.folder, store.rows.head()):
+    damaged = bool(damaged_indexes(store.rows.folder, store.rows.head()))
+    if damaged:
         lacking = sorted({*store.rows.read(_worth_indexing), *(TEXTS & store.rows.read(_indexed))})
     if lacking:
         store.rows.write(partial(_index_text, columns=lacking), operation="full text")
         now = state(store)
-    due = now.fragments > MANY_FRAGMENTS or now.unindexed > max(MANY_UNINDEXED, rows // 10)
+    partitions = _partitions_due(store, rows, damaged=damaged)
+    if partitions is not None:
+        store.rows.write(partial(_index_vectors, partitions=partitions), operation="vector index")
+    many = max(MANY_UNINDEXED, min(rows // 10, TOO_MANY_UNINDEXED))
+    due = now.fragments > MANY_FRAGMENTS or now.unindexed > many
     keep = max(store.keep_history, KEEP_VERSIONS) if older_than is None else older_than
     if due or always:
         store.rows.write(partial(_optimize, keep=keep), operation="optimize")
@@ -80,7 +116,7 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
     for side, many in ((store.pictures, MANY_PICTURE_FRAGMENTS), (store.skips, MANY_FRAGMENTS)):
         if side.exists and (older_than is not None or side.read(_fragments) > (FEW_FRAGMENTS if always else many)):
             side.write(partial(_optimize, keep=min(keep, KEEP_VERSIONS)))
-    return due or always or bool(lacking)
+    return due or always or bool(lacking) or partitions is not None
 
 
 def _optimize(table: Any, *, keep: timedelta) -> None:
@@ -147,6 +183,36 @@ def _indexed(table: Any) -> set[str]:
 def _index_text(table: Any, columns: Sequence[str] = ("text",)) -> None:
     for column in columns:
         table.create_index(column, config=full_text(column))
+
+
+def _partitions_due(store: Store, rows: int, *, damaged: bool) -> int | None:
+    """How many partitions an index over the vectors should have that is missing or to be made anew; 0: it should go.
+
+    None: all is well.
+    """
+    name = store.rows.read(name_of)
+    if not store.vector_index.wanted(rows, store.manifest.dim):
+        return 0 if name is not None and 2 * rows <= store.vector_index.above else None
+    partitions = max(FEWEST_PARTITIONS, round(rows / PARTITION))
+    if name is None or damaged:
+        return partitions
+    try:
+        now = partitions_of(name)
+    except ValueError:  # not of our making: its parameters are unknown
+        return partitions
+    return None if now / OUTGROWN <= partitions <= OUTGROWN * now else partitions
+
+
+def _index_vectors(table: Any, partitions: int) -> None:
+    """One bit for each dimension, in partitions; what was there before goes when the new one is there."""
+    from lancedb.index import IvfRq
+
+    former = name_of(table)
+    if partitions:
+        config = IvfRq(distance_type="cosine", num_partitions=partitions)
+        table.create_index("vector", config=config, name=named(partitions))
+    if former is not None and (not partitions or former != named(partitions)):
+        table.drop_index(former)
 
 
 def full_text(column: str) -> Any:

@@ -362,8 +362,7 @@ class _Run:
                 f"nothing was pruned: {why}", hint="mend that and run again with --prune; what was added is kept"
             )
         if not self.options.dry_run:
-            index.tend(self.store)
-            self.store.mirror.update()
+            index.keep_up(self.store)
 
     def _settle_missing(self, roots: list[str]) -> None:
         seen = np.unique(np.frombuffer(self._seen, np.uint64))

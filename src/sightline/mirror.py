@@ -27,8 +27,8 @@ from sightline.fragments import damaged_fragments, fragments, is_whole, manifest
 from sightline.schema import METADATA_KEY, Manifest
 from sightline.snapshot import Damaged, Head, Snapshot, State, newest_generation, paths
 
-MOST_ROWS = 300_000
-"""Above, an exhaustive search takes longer than a person notices; LanceDB is asked then."""
+MOST_ROWS = 2_000_000
+"""Above, bringing a snapshot up takes minutes; LanceDB is asked then."""
 IN_A_SEARCH = 20_000
 """A search waits for at most so many rows to be brought up to date; more are left to the next ingest or `optimize`."""
 WORN = 4

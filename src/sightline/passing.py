@@ -13,9 +13,11 @@ import math
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sightline.conditions import EARTH_KM, HAS, OF_KIND, folded_folder, has_edge, in_any_number, wanted
 from sightline.schema import Filter, Near, whole
@@ -24,16 +26,30 @@ Clause: TypeAlias = tuple[str, list[str | int | float]]
 """SQL with `?`, and what stands for those."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = np.iinfo(np.int64).min
+"""Stands for a time that is not known."""
+TABLE_OF = {"type": "traits", "in": "traits", "text": "texts", "words": "texts"}
+"""Where a filter is looked up: traits are what many rows share, texts what is long. Others are of the row."""
+TEXTS = ("caption", "text")
+"""What `has` asks of texts."""
 
 
-def clause(filters: Sequence[Filter]) -> Clause:
-    """Which rows fulfil all of `filters`; "TRUE" for none. Never NULL for a filter that is turned round."""
-    tests, values = [], []
-    for one in filters:
-        test, given = _one(one)
-        tests.append(f"(({test}) IS NOT TRUE)" if one.excluded else f"({test})")
-        values += given
-    return " AND ".join(tests) or "TRUE", values
+def clause(one: Filter) -> Clause:
+    """What fulfils a filter, in the table that `table_of` names. Never NULL for a filter that is turned round."""
+    test, values = _one(one)
+    return (f"({test}) IS NOT TRUE" if one.excluded else test), values
+
+
+def table_of(one: Filter) -> str:
+    return "texts" if one.kind == "has" and one.value in TEXTS else TABLE_OF.get(one.kind, "rows")
+
+
+def in_time(one: Filter, moment: datetime, times: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of `times` (n,), in microseconds or NEVER, fulfil a filter over a time."""
+    since = OF_KIND[one.kind][1] == ">="
+    asked = microseconds(moment)
+    fulfils = (times >= asked) if since else (times < asked) & (times != NEVER)
+    return ~fulfils if one.excluded else fulfils
 
 
 def teach(connection: sqlite3.Connection) -> None:
@@ -48,14 +64,12 @@ def microseconds(moment: datetime) -> int:
 
 
 def _one(one: Filter) -> Clause:
-    if isinstance(one.value, datetime):
-        column, sign = OF_KIND[one.kind]
-        return f"{column} {sign} ?", [microseconds(one.value)]
     if isinstance(one.value, Near):
         return _near(one.value)
+    value = str(one.value)  # times are not looked up but compared: in_time
     if one.kind == "has":
-        return HAS[one.value], []
-    return {"type": _type, "in": _in, "camera": _camera, "text": _phrase, "words": _words}[one.kind](whole(one.value))
+        return HAS[value], []
+    return {"type": _type, "in": _in, "camera": _camera, "text": _phrase, "words": _words}[one.kind](whole(value))
 
 
 def _type(value: str) -> Clause:

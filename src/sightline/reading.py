@@ -91,8 +91,7 @@ def read_texts(
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     run.commit()
-    index.tend(store)
-    store.mirror.update()
+    index.keep_up(store)
     return run.report()
 
 

@@ -70,7 +70,7 @@ def rebuild(
         store.replace_rows(manifest, _all_rows(spool), run.added)
         spool.drop()
         index.tend(store)
-    store.mirror.update()
+    index.keep_up(store)
     return IngestReport(
         address=str(store.address),
         model=manifest.encoder,

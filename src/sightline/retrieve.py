@@ -42,13 +42,14 @@ DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What every channel is asked: `vector` (dim,) and `words` for the same rows, those that pass."""
+    """What every channel is asked: `vector` (dim,) and `words` for the same rows, those that pass; `k` are shown."""
 
     vector: NDArray[np.float32]
     words: str
     where: str | None
     filters: tuple[Filter, ...]
     exact: bool
+    k: int
 
 
 Ask: TypeAlias = Callable[[Store, Asked, int], list[Found]]
@@ -56,7 +57,7 @@ Ask: TypeAlias = Callable[[Store, Asked, int], list[Found]]
 
 
 def _by_vector(store: Store, asked: Asked, depth: int) -> list[Found]:
-    return store.search(asked.vector, depth, where=asked.where, filters=asked.filters, exact=asked.exact)
+    return store.search(asked.vector, depth, where=asked.where, filters=asked.filters, exact=asked.exact, sure=asked.k)
 
 
 def _by_words(column: str) -> Ask:
@@ -110,7 +111,7 @@ def retrieve(
     cutoff = min_relevance if calibrate.can_be_said(query) else None
     own = {term.item for term in query.terms if term.item}
     depth = min(max(50, DEPTH * k), DEPTH * MOST) + len(own)
-    asked = _asked(store, encoder, query, exact) if query.terms else None
+    asked = _asked(store, encoder, query, exact, k) if query.terms else None
     while True:
         seen = _fused(store, encoder, asked, channels, depth) if asked else _newest(store, query, depth)
         is_all = len(seen) < depth
@@ -144,13 +145,14 @@ def _check(k: int, channels: Sequence[str], sort: str, min_relevance: float | No
         raise QueryError(f"the least relevance is {min_relevance!r}; a number from 0 to 1 was expected")
 
 
-def _asked(store: Store, encoder: Callable[[], Encoder], query: Query, exact: bool) -> Asked:
+def _asked(store: Store, encoder: Callable[[], Encoder], query: Query, exact: bool, k: int) -> Asked:
     return Asked(
         vector=_query_vector(store, encoder, query.terms),
         words=query.text,
         where=query.where,
         filters=(*query.filters, *_left_out(query.terms)),
         exact=exact,
+        k=k,
     )
 
 

@@ -18,7 +18,7 @@ import weakref
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -27,12 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import passing
+from sightline.conditions import OF_KIND
 from sightline.fragments import Fragment
 from sightline.postings import FIELDS, Posting, bm25, words
 from sightline.rows import HIT, Found, found_of
 from sightline.schema import Filter, Manifest, Vectors
 
-FORM = 1
+FORM = 2
 """Of the files; a former one is made anew."""
 SHOWN = (*HIT, "added_at", "latitude", "longitude")
 """Columns of the table that a row of the snapshot has, in this order."""
@@ -43,13 +44,19 @@ ARRAYS: Mapping[str, Any] = {
     "checks": np.uint32,  # CRC-32 of the vector
     "digests": np.uint64,  # of the row
     **{f"words_{name}": np.uint16 for name in FIELDS},
+    **dict.fromkeys(TIMES, np.int64),  # microseconds since 1970; passing.NEVER: not known
+    "traits": np.uint32,  # number of what it shares with many rows: modality and folder
 }
 SPREAD = 64
 """Vectors that are compared with their checksums when a snapshot is opened; those of hits always are."""
 BLOCK = 32_768
 """Rows that are multiplied at once where only some are asked for."""
-HELD_ROWS, HELD_MASKS = 4_096, 8
+HELD_ROWS, HELD_MASKS = 4_096, 16
+COUNTED = 10_000
+"""So many ids are asked for one by one, more are all read."""
 _ROWS = re.compile(r"rows-(\d+)\.sqlite")
+_APART = {"look": "looks", "text": "texts", "ocr": "texts"}
+_ROWS_WHOLE = "rows JOIN texts USING (slot) LEFT JOIN looks USING (slot)"
 
 Slots: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -115,11 +122,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows that stand for a collection: their vectors (n, dim), captions and what was read in the pictures."""
+    """Rows that stand for a collection: their vectors (n, dim), captions, what was read in the pictures, and ids."""
 
     vectors: Vectors
     texts: tuple[str, ...]
     seen: tuple[str, ...]
+    ids: tuple[str, ...]
 
 
 @dataclass(eq=False)
@@ -135,7 +143,8 @@ class Snapshot:
     def __post_init__(self) -> None:
         self._asking = threading.Lock()
         self._rows: dict[int, dict[str, Any]] = {}
-        self._masks: dict[tuple[Filter, ...], Mask] = {}
+        self._masks: dict[Filter, Mask] = {}
+        self._by_address: tuple[NDArray[np.int64], Slots] | None = None
         self.alive: Mask = self.arrays["addresses"] >= 0
         self._comparable = self.alive & np.isfinite(self.arrays["norms"]) & (self.arrays["norms"] > 0)
         self._scale = np.where(self._comparable, 1 / np.where(self._comparable, self.arrays["norms"], 1), 0)[:, None]
@@ -165,6 +174,10 @@ class Snapshot:
     def search(self, vector: NDArray[np.float32], k: int, filters: Sequence[Filter] = ()) -> list[Found]:
         """The `k` rows nearest to `vector` (dim,) by cosine, best first."""
         [(slots, cosines)] = self.nearest(vector[None, :], k, filters)
+        return self.hits(slots, cosines)
+
+    def hits(self, slots: Slots, cosines: NDArray[np.float32]) -> list[Found]:
+        """The rows in these slots, in their order."""
         return self._hits(slots, cosines, cosines)
 
     def nearest(
@@ -175,7 +188,7 @@ class Snapshot:
         Of equals the one that came in first.
         """
         unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-        there = self._comparable & self._passing(filters) if filters else self._comparable
+        there = self._comparable & self.passing(filters) if filters else self._comparable
         slots = np.flatnonzero(there)
         if 4 * len(slots) < len(there):  # the whole is quicker multiplied where it lies than a quarter copied
             parts = [slots[at : at + BLOCK] for at in range(0, len(slots), BLOCK)]
@@ -198,6 +211,25 @@ class Snapshot:
             self.check(best)
         return found
 
+    def ranked(self, slots: Slots, vector: NDArray[np.float32]) -> tuple[Slots, NDArray[np.float32]]:
+        """Those of `slots` that can be compared with `vector` (dim,), nearest first, with their cosines."""
+        slots = slots[self._comparable[slots]]
+        cosines = (self.matrix[slots] @ (vector / np.linalg.norm(vector))) * self._scale[slots, 0]
+        order = np.argsort(-cosines, kind="stable")
+        return slots[order], cosines[order]
+
+    def slots_at(self, addresses: NDArray[np.int64]) -> Slots:
+        """The slots of the rows that lie at these Lance addresses; of rows that are not here none."""
+        if self._by_address is None:
+            slots = np.flatnonzero(self.alive)
+            slots = slots[np.argsort(self.arrays["addresses"][slots])]
+            self._by_address = self.arrays["addresses"][slots], slots
+        known, slots = self._by_address
+        at = np.searchsorted(known, addresses)
+        there = at < len(known)
+        there[there] = known[at[there]] == addresses[there]
+        return slots[at[there]]
+
     def search_text(
         self,
         said: str,
@@ -217,7 +249,7 @@ class Snapshot:
         known = {word: self._posting(column, word) for word in set(asked)}
         scores = bm25((known[word] for word in asked), self.arrays[f"words_{column}"], self.alive)
         if filters:
-            scores[~self._passing(filters)] = 0
+            scores[~self.passing(filters)] = 0
         slots = np.flatnonzero(scores)
         best = slots[first(scores[slots], k)]
         if vector is None:
@@ -227,10 +259,13 @@ class Snapshot:
 
     def newest(self, k: int, filters: Sequence[Filter] = ()) -> list[Found]:
         """At most `k` rows that pass, those taken last first, those without a date at the end."""
-        test, values = passing.clause(filters)
-        order = "captured_at IS NULL, captured_at DESC, id"
-        slots = self._slots(f"SELECT slot FROM rows WHERE slot < ? AND ({test}) ORDER BY {order}", values)  # noqa: S608
-        best = slots[self.alive[slots]][:k]
+        slots = np.flatnonzero(self.passing(filters))
+        taken = self.arrays["captured_at"][slots]
+        if k < len(slots):  # of those as old as the last one the ids decide
+            slots = slots[taken >= np.partition(taken, len(slots) - k)[len(slots) - k]]
+        ids, taken = self._ids(slots), self.arrays["captured_at"][slots]
+        order = sorted(range(len(slots)), key=lambda at: (-int(taken[at]), ids[at]))
+        best = slots[order[:k]]
         return self._hits(best, np.zeros(len(best), np.float32), None)
 
     # -- by id --------------------------------------------------------------------------------------------------
@@ -252,14 +287,18 @@ class Snapshot:
 
     def drawn(self, most: int) -> Sample:
         """The rows with the `most` least ids, which are hashes: a random sample, and mostly the same after a change."""
-        slots = self._slots("SELECT slot FROM rows WHERE slot < ? ORDER BY id, slot", [])
-        slots = slots[self.alive[slots]][:most]
+        asked, slots = most, np.empty(0, np.intp)
+        while len(slots) < min(most, len(self)):  # a row that was changed has dead slots of the same id
+            asked *= 2
+            slots = self._slots("SELECT slot FROM rows WHERE slot < ? ORDER BY id, slot LIMIT ?", [asked])
+            slots = slots[self.alive[slots]][:most]
         self.check(slots)
         rows = self._shown(slots)
         return Sample(
             self.matrix[slots],
             tuple(row["text"] or "" for row in rows),
             tuple(row["ocr"] or "" for row in rows),
+            tuple(row["id"] for row in rows),
         )
 
     def check_all(self) -> None:
@@ -289,9 +328,9 @@ class Snapshot:
             if len(self._rows) > HELD_ROWS:
                 self._rows.clear()
             marks = ",".join("?" * len(missing))
-            columns = ", ".join("looks.look" if name == "look" else f"rows.{name}" for name in SHOWN)
+            columns = ", ".join(f"{_APART.get(name, 'rows')}.{name}" for name in SHOWN)
             found = self._ask(
-                f"SELECT rows.slot, {columns} FROM rows LEFT JOIN looks USING (slot) WHERE slot IN ({marks})",  # noqa: S608
+                f"SELECT rows.slot, {columns} FROM {_ROWS_WHOLE} WHERE rows.slot IN ({marks})",  # noqa: S608
                 missing,
             )
             for slot, *record in found:
@@ -310,18 +349,32 @@ class Snapshot:
             if zlib.crc32(self.matrix[slot]) != checks[slot]:
                 raise Damaged(f"vector {slot} has changed")
 
-    def _passing(self, filters: Sequence[Filter]) -> Mask:
+    def passing(self, filters: Sequence[Filter]) -> Mask:
         """Which slots fulfil all filters."""
-        key = tuple(filters)
-        mask = self._masks.get(key)
-        if mask is None:
-            test, values = passing.clause(filters)
-            mask = np.zeros(self.state.slots, bool)
-            mask[self._slots(f"SELECT slot FROM rows WHERE slot < ? AND ({test})", values)] = True  # noqa: S608
+        mask = self.alive
+        for one in filters:
+            mask = mask & self._mask(one)
+        return mask
+
+    def _mask(self, one: Filter) -> Mask:
+        held = self._masks.get(one)
+        if held is None:
+            held = self._looked_up(one)
             if len(self._masks) >= HELD_MASKS:
                 self._masks.clear()
-            self._masks[key] = mask
-        return mask & self.alive
+            self._masks[one] = held
+        return held
+
+    def _looked_up(self, one: Filter) -> Mask:
+        if isinstance(one.value, datetime):
+            return passing.in_time(one, one.value, self.arrays[OF_KIND[one.kind][0]])
+        (test, values), table = passing.clause(one), passing.table_of(one)
+        if table == "traits":
+            numbers = self._column(f"SELECT number FROM traits WHERE {test}", values)  # noqa: S608
+            return np.isin(self.arrays["traits"], numbers)
+        mask = np.zeros(self.state.slots, bool)
+        mask[self._slots(f"SELECT slot FROM {table} WHERE slot < ? AND ({test})", values)] = True  # noqa: S608
+        return mask
 
     def _slots_of(self, ids: Sequence[str]) -> dict[str, int]:
         marks = ",".join("?" * len(ids))
@@ -330,8 +383,22 @@ class Snapshot:
 
     def _slots(self, query: str, values: Sequence[Any]) -> Slots:
         """The slots that a query gives; its first `?` is how many there are."""
-        found = self._ask(query, [self.state.slots, *values])
-        return np.fromiter((slot for (slot,) in found), np.intp, len(found))
+        return self._column(query, [self.state.slots, *values])
+
+    def _column(self, query: str, values: Sequence[Any]) -> NDArray[np.intp]:
+        """The whole numbers that a query gives."""
+        found = self._ask(query, values)
+        return np.fromiter((number for (number,) in found), np.intp, len(found))
+
+    def _ids(self, slots: Slots) -> list[str]:
+        """The ids of these rows, in their order."""
+        if len(slots) > COUNTED:
+            found = self._ask("SELECT slot, id FROM rows WHERE slot < ?", [self.state.slots])
+        else:
+            marks = ",".join("?" * len(slots))
+            found = self._ask(f"SELECT slot, id FROM rows WHERE slot IN ({marks})", [int(one) for one in slots])  # noqa: S608
+        ids = dict(found)
+        return [ids[int(slot)] for slot in slots]
 
     def _posting(self, column: str, word: str) -> Posting:
         query = "SELECT slots, counts, crc FROM postings WHERE field = ? AND word = ? ORDER BY segment"

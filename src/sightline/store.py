@@ -8,6 +8,7 @@ the newest version and is on the disk when the call returns. Knows nothing of en
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.ann import ABOVE, TARGET, VectorIndex
 from sightline.conditions import columns_of, condition
 from sightline.durability import DurableTable, WriterLock, first_line
 from sightline.errors import (
@@ -26,7 +28,7 @@ from sightline.errors import (
     QueryError,
     UsageError,
 )
-from sightline.fragments import newest_version
+from sightline.fragments import version_number
 from sightline.mirror import MOST_ROWS, Mirror
 from sightline.postings import speaks
 from sightline.rows import (
@@ -109,6 +111,8 @@ class Store:
         refresh_seconds: float = 2.0,
         history_days: float = 7.0,
         snapshot_rows: int = MOST_ROWS,
+        index_rows: int = ABOVE,
+        recall: float = TARGET,
     ) -> None:
         self.address = address
         lock = WriterLock(address.folder / ".sightline" / f"{address.table}.lock", seconds=lock_seconds)
@@ -120,6 +124,8 @@ class Store:
         self.lock = lock
         side = address.folder / ".sightline"
         self.mirror = Mirror(side / f"{address.table}.snapshot", self.rows, most_rows=snapshot_rows)
+        plan = side / f"{address.table}.index"
+        self.vector_index = VectorIndex(plan, self.rows, above=index_rows, target=recall)
         self.keep_history = timedelta(days=history_days)
         self._manifest: Manifest | None = None
 
@@ -135,8 +141,21 @@ class Store:
     @property
     def version(self) -> int:
         """Number of the newest version of the rows. Raises CollectionMissing."""
+        return self.stamp()[0]
+
+    def stamp(self) -> tuple[int, int]:
+        """Number and time (ns) of the newest version: it tells a table from one that was made anew in its place.
+
+        Raises CollectionMissing.
+        """
         self.manifest  # noqa: B018  # missing and damaged tables are told apart before they are looked at
-        return newest_version(self.rows.folder)
+
+        def in_table() -> tuple[int, int]:
+            head = self.rows.head()
+            return version_number(head), os.stat(head).st_mtime_ns
+
+        # after a large ingest a folder of thousands of manifests is slow to list
+        return self._quickly(lambda now: (now.state.version, now.state.head.mtime_ns), in_table)
 
     @property
     def manifest(self) -> Manifest:
@@ -270,24 +289,35 @@ class Store:
         where: str | None = None,
         filters: Sequence[Filter] = (),
         exact: bool = False,
+        sure: int = 10,
     ) -> list[Found]:
         """The `k` rows nearest to `vector` (dim,) by cosine, best first; `score` = 1 - distance.
 
-        Raises BadVectors for a vector of another dimension, not finite or zero; QueryError for a bad where-clause.
+        Where there is an index over the vectors its recall is kept for the first `sure`; `exact` goes past it. Raises
+        BadVectors for a vector of another dimension, not finite or zero; QueryError for a bad where-clause.
         """
         checked = check_vectors(np.asarray(vector, np.float32)[None, :], self.manifest.dim)[0]
         self._check_had(filters)
 
-        def query(table: Any) -> Any:
-            built = table.search(checked, vector_column_name="vector").distance_type("cosine")
-            return built.bypass_vector_index() if exact else built
+        def quick(now: Snapshot) -> list[Found]:
+            near = None if exact else self.vector_index.nearest(now, checked, k, filters, sure=sure)
+            return now.search(checked, k, filters) if near is None else now.hits(*near)
 
         def in_table() -> list[Found]:
-            table = self._filtered(query, where, filters, [*self.had(HIT), "_distance"], k)
-            rows = [(row, 1.0 - row["_distance"]) for row in table.to_pylist()]
+            index = self.vector_index
+            filtered = bool(where or filters) and index.plan is not None
+            few = filtered and index.are_few(self.count(where=where, filters=filters), len(self))
+
+            def query(table: Any) -> Any:
+                built = table.search(checked, vector_column_name="vector").distance_type("cosine")
+                all_ = exact or few
+                return built.bypass_vector_index() if all_ else index.asked(built, k, filtered=filtered, sure=sure)
+
+            found = self._filtered(query, where, filters, [*self.had(HIT), "_distance"], k)
+            rows = [(row, 1.0 - row["_distance"]) for row in found.to_pylist()]
             return [found_of(row, score=cosine, cosine=cosine) for row, cosine in rows]
 
-        return in_table() if where else self._quickly(lambda now: now.search(checked, k, filters), in_table)
+        return in_table() if where else self._quickly(quick, in_table)
 
     def search_text(
         self,
@@ -376,11 +406,11 @@ class Store:
         ids = self._read_rows(lambda t: t.search().select(["id"]).to_arrow())["id"].to_pylist()
         least = sorted(ids)[:most]
         if not least:
-            return Sample(np.empty((0, self.manifest.dim), np.float32), (), ())
+            return Sample(np.empty((0, self.manifest.dim), np.float32), (), (), ())
         columns, where = ["id", "text", "ocr", "vector"], is_in("id", least)
         table = self._read_rows(lambda t: t.search().where(where).select(columns).to_arrow()).sort_by("id")
         texts, seen = (tuple(text or "" for text in table[name].to_pylist()) for name in ("text", "ocr"))
-        return Sample(matrix(table["vector"], self.manifest.dim), texts, seen)
+        return Sample(matrix(table["vector"], self.manifest.dim), texts, seen, tuple(table["id"].to_pylist()))
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The small pictures of these ids, by id."""
@@ -520,7 +550,9 @@ class Store:
             for table in (self.rows, self.pictures, self.skips):
                 table.drop()
             side = self.address.folder / ".sightline"
-            (side / f"{self.address.table}.background.npz").unlink(missing_ok=True)
+            for kept in ("background.npz", "map.npz"):
+                (side / f"{self.address.table}.{kept}").unlink(missing_ok=True)
+            self.vector_index.forget()
             self.mirror.drop()
             self._manifest = None
 
