@@ -1,116 +1,58 @@
-"""How long a search takes in a large collection: Sightline beside a matrix product and the tutorial's LanceDB scan.
+"""How long a search takes in a large collection, and what it finds: Sightline beside others, in one process, in turn.
 
-Vectors are clustered; queries lie off their distribution, as those of texts do (docs/LOG.md). `vector` and `all` are
-`collection.search` by vector alone and with full text over captions and names; `product` is numpy's on the same vectors
-in memory; `recipe` is `table.search(list).limit(3).to_pandas()` on the same table. All are asked in turn, in one
-process. `cold` is `sightline search` from the shell with the bundled encoder beside `python -c "import lancedb"`, in
-turn. Recall@10 is against exact cosines in float64. Build and update are seconds of the snapshot alone.
+Vectors are clustered; queries lie off their distribution, as those of texts do (docs/LOG.md).
 
-    python benchmarks/bench_search.py [--rows 10000 100000] [--dim 512] [--rounds 5] [--cold 5] [--json FILE]
+    search    `collection.search(words, 10)` by vector alone, as `sightline serve` answers it
+    all       the same with full text over captions and names
+    bare      the vector channel alone, below the API: what `search` adds to it is the API's overhead
+    product   numpy's product with all vectors in memory, and the ten best
+    faiss     IVF with 8 bits a dimension, in memory, probes raised until its recall is 0.98
+    scan      LanceDB's exhaustive search of the same table, ids only
+    recipe    `table.search(list).limit(3).to_pandas()`, as the tutorial does it, past the index
+
+Recall@10 is against exact cosines. `alone` is a process that only searches: from its start to the first result, and
+what memory it holds after a hundred searches more. `cold` is `sightline search` from the shell with the bundled encoder
+beside `python -c "import lancedb"`, in turn.
+
+    python benchmarks/bench_search.py [--rows 10000 100000] [--dim 512] [--rounds 3] [--folder F] [--json FILE]
+    python benchmarks/bench_search.py --plot FILE.json --save FIG.png
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
-import re
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from generated import Given, clustered, fill, nearest, recall, said, textlike
 from numpy.typing import NDArray
 
 import sightline
+from sightline import charts, index, plots
 from sightline.encoders import load_encoder
-from sightline.schema import Encoded, Item, Manifest, Modality, Vectors, version_of
-from sightline.sources import HeldBytes
+from sightline.schema import Manifest, Vectors
 from sightline.store import Address, Store
 
-QUERIES = 20
-CLUSTERS = 200
-BATCH = 2_000
-NOUNS = ("car", "dog", "bridge", "tram", "beach", "house", "mountain", "bicycle", "market", "station", "river", "child")
-ADJECTIVES = ("red", "old", "small", "wet", "wooden", "crowded", "quiet", "tall", "broken", "snowy")
-
-
-def unit(vectors: NDArray[np.floating[Any]]) -> Vectors:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
-
-
-def clustered(rows: int, dim: int) -> Vectors:
-    """Pictures: clusters around a common mean, as those of CLIP are."""
-    rng = np.random.default_rng(0)
-    mean, centres = rng.normal(size=dim), rng.normal(size=(CLUSTERS, dim))
-    found = np.empty((rows, dim), np.float32)
-    for start in range(0, rows, BATCH):
-        size = min(BATCH, rows - start)
-        noise = rng.normal(size=(size, dim))
-        found[start : start + size] = unit(1.5 * mean + centres[rng.integers(0, CLUSTERS, size)] + 0.7 * noise)
-    return found
-
-
-def textlike(pictures: Vectors, n: int) -> Vectors:
-    """Texts: each near a picture in direction, and shifted away from all of them (the modality gap)."""
-    rng = np.random.default_rng(1)
-    gap = -2.0 * pictures[: 10 * CLUSTERS].mean(axis=0)
-    near = pictures[rng.choice(len(pictures), n, replace=False)]
-    return unit(near + gap + 0.5 * rng.normal(size=near.shape) / np.sqrt(near.shape[1]))
-
-
-class Given:
-    """An encoder whose texts are the numbers of the queries, so that the search alone is timed."""
-
-    name, fingerprint = "given", "a" * 64
-    modalities = frozenset({Modality.IMAGE, Modality.TEXT})
-
-    def __init__(self, queries: Vectors) -> None:
-        self.queries, self.dim = queries, queries.shape[1]
-
-    def encode_text(self, texts: Sequence[str]) -> Vectors:
-        return np.stack([self.queries[int(re.findall(r"\d+", text)[-1]) % len(self.queries)] for text in texts])
-
-    def encode_image(self, images: Sequence[Any]) -> Vectors:
-        raise NotImplementedError
-
-
-def caption(number: int, rng: np.random.Generator) -> str:
-    one, two = rng.choice(ADJECTIVES), rng.choice(ADJECTIVES)
-    return f"a {one} {rng.choice(NOUNS)} beside a {two} {rng.choice(NOUNS)}, number{number}"
-
-
-def fill(store: Store, manifest: Manifest, vectors: Vectors) -> None:
-    """The table, written as an ingest writes it; its snapshot is made later."""
-    from sightline import index
-
-    rng = np.random.default_rng(2)
-    store.create(manifest)
-    look = bytes(64)
-    for start in range(0, len(vectors), BATCH):
-        store.upsert(
-            [
-                Encoded(
-                    Item(f"file:///p/{at}.jpg", f"p/{at}.jpg", HeldBytes(b""), caption(at, rng)),
-                    version_of(b"%d" % at),
-                    1,
-                    vectors[at],
-                    look,
-                    None,
-                    640,
-                    480,
-                )
-                for at in range(start, min(start + BATCH, len(vectors)))
-            ]
-        )
-    index.tend(store, always=True)
+QUERIES = 200
+TIMED = 20
+SELDOM = {"scan": 4, "recipe": 4}
+"""Ways that take longer than all the others together are timed for every fourth query."""
+SEARCHES_ALONE = 100
+LINE = 12
+"""Points from one name in the plot to the next."""
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -119,77 +61,150 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def recall(found: Sequence[Sequence[str]], vectors: Vectors, queries: Vectors, k: int = 10) -> float:
-    shares = []
-    for ids, query in zip(found, queries, strict=True):
-        exact = np.argsort(-(vectors.astype(np.float64) @ query.astype(np.float64)), kind="stable")[:k]
-        wanted = {Item(f"file:///p/{at}.jpg", "", HeldBytes(b"")).id for at in exact}
-        shares.append(len(wanted & set(ids[:k])) / k)
-    return float(np.mean(shares))
-
-
-def warm(folder: Path, rows: int, dim: int, rounds: int) -> dict[str, Any]:
-    vectors = clustered(rows, dim)
-    queries = textlike(vectors, QUERIES)
-    encoder = Given(queries)
-    store = Store(Address(folder))
-    fill(store, Manifest(encoder.name, dim, encoder.fingerprint), vectors)
-    build = timed(lambda: store.mirror.update())
-    collection = sightline.open(f"{folder}", model=encoder)
+def measured(folder: Path, rows: int, dim: int, rounds: int) -> dict[str, Any]:
+    built, vectors, queries = build(folder, rows, dim)
+    wanted = nearest(vectors, queries, 10)
+    held = np.array(vectors)  # numpy and faiss have theirs in memory
+    collection = sightline.open(str(folder), model=Given(vectors, queries))
+    collection.warm()
+    store = collection._store
     table = store.rows.another()
-    said = [f"a red {NOUNS[at % len(NOUNS)]} {at}" for at in range(QUERIES)]
+    asked_faiss, faiss_told = faiss_index(held, queries, wanted)
+
+    def lance(at: int) -> Any:
+        return table.search(queries[at].tolist(), vector_column_name="vector").bypass_vector_index()
+
     ways: dict[str, Callable[[int], object]] = {
-        "vector": lambda at: collection.search(said[at], 10, channels=("vector",)),
-        "all": lambda at: collection.search(said[at], 10),
-        "product": lambda at: np.argpartition(vectors @ queries[at], -10)[-10:],
-        "recipe": lambda at: table.search(queries[at].tolist(), vector_column_name="vector").limit(3).to_pandas(),
+        "search": lambda at: collection.search(said(at), 10, channels=("vector",)),
+        "all": lambda at: collection.search(said(at), 10),
+        "bare": lambda at: store.search(queries[at], 50),
+        "product": lambda at: np.argpartition(held @ queries[at], -10)[-10:],
+        **({"faiss": asked_faiss} if asked_faiss else {}),
+        "scan": lambda at: lance(at).distance_type("cosine").select(["id", "_distance"]).limit(10).to_arrow(),
+        "recipe": lambda at: lance(at).limit(3).to_pandas(),
     }
+    found = [[hit.id for hit in collection.search(said(at), 10, channels=("vector",))] for at in range(QUERIES)]
+    plan = store.vector_index.plan
+    return {
+        "rows": rows,
+        "dim": dim,
+        "recall@10": recall(found, wanted),
+        "queries": QUERIES,
+        "ms": in_turn(ways, rounds),
+        "faiss": faiss_told,
+        "plan": None if plan is None else json.loads(plan.dumps()),
+        "build_s": built,
+        "disk_mb": {
+            "tables": store.rows.disk_bytes() / 1e6,
+            "index": sum(one.size_bytes or 0 for one in table.list_indices() if one.columns == ["vector"]) / 1e6,
+            "snapshot": store.mirror.disk_bytes() / 1e6,
+        },
+        "alone": alone(folder),
+    }
+
+
+def build(folder: Path, rows: int, dim: int) -> tuple[dict[str, float], Vectors, Vectors]:
+    """The collection, with what is not there yet made, and the seconds of each part."""
+    path, note = folder / "vectors.npy", folder / "built.json"
+    vectors = np.asarray(np.load(path, mmap_mode="r")) if path.exists() else clustered(rows, dim, path)
+    queries = textlike(vectors, QUERIES)
+    encoder = Given(vectors, queries)
+    store = sightline.open(str(folder), model=encoder)._store
+    parts: dict[str, Callable[[], object]] = {
+        "rows": lambda: fill(store, Manifest(encoder.name, dim, encoder.fingerprint), vectors),
+        "indexes": lambda: index.tend(store, always=True),
+        "snapshot": store.mirror.update,
+        "measuring": lambda: index.keep_up(store),
+    }
+    built: dict[str, float] = json.loads(note.read_text()) if note.exists() else {}
+    for name, work in parts.items():
+        if name not in built:
+            built[name] = timed(work)
+            note.write_text(json.dumps(built))
+    return built, vectors, queries
+
+
+def faiss_index(
+    held: Vectors, queries: Vectors, wanted: NDArray[np.int64]
+) -> tuple[Callable[[int], object] | None, dict[str, Any] | None]:
+    """faiss with as many probes as its recall needs on these very queries; None where it is not installed."""
+    if find_spec("faiss") is None:
+        return None, None
+    import faiss
+
+    lists = int(4 * np.sqrt(len(held)))
+    made = faiss.index_factory(held.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    started = time.perf_counter()
+    made.train(held[np.random.default_rng(3).choice(len(held), min(len(held), 64 * lists), replace=False)])
+    made.add(held)
+    seconds, probes, share = time.perf_counter() - started, 4, 0.0
+    while share < 0.98 and probes < lists:
+        probes = min(2 * probes, lists)
+        made.nprobe = probes
+        found = made.search(queries, 10)[1]
+        share = float(np.mean([len({*a} & {*b}) / 10 for a, b in zip(found, wanted, strict=True)]))
+    told = {"lists": lists, "probes": probes, "recall@10": share, "build_s": seconds, "version": faiss.__version__}
+    return lambda at: made.search(queries[at : at + 1], 10), told
+
+
+def in_turn(ways: dict[str, Callable[[int], object]], rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds of each way, all asked in turn for each query, so that what else the machine does hits all alike."""
     for work in ways.values():
         work(0)  # opened, mapped, compiled
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds):
-        for at in range(QUERIES):
+        for at in range(TIMED):
             for name, work in ways.items():
-                if name == "recipe" and (at + turn) % 4:
-                    continue  # it takes longer than all the others together
-                times[name].append(1e3 * timed(lambda work=work, at=at: work(at)))  # type: ignore[misc]
-    found = [[hit.id for hit in collection.search(one, 10, channels=("vector",))] for one in said]
-    changed = [
-        Encoded(
-            Item(f"file:///p/{at}.jpg", f"p/{at}.jpg", HeldBytes(b""), "changed"),
-            "v",
-            1,
-            vectors[-1 - at],
-            b"",
-            None,
-            1,
-            1,
-        )
-        for at in range(rows // 100)
-    ]
-    store.upsert(changed)
-    update = timed(lambda: store.mirror.update())
+                if (at + turn) % SELDOM.get(name, 1) == 0:
+                    times[name].append(1e3 * timed(lambda work=work, at=at: work(at)))  # type: ignore[misc]
     return {
-        "rows": rows,
-        "dim": dim,
-        "ms": {
-            name: {"n": len(ms), "p50": statistics.median(ms), "p95": float(np.quantile(ms, 0.95))}
-            for name, ms in times.items()
-        },
-        "recall@10": recall(found, vectors, queries),
-        "build_s": build,
-        "update_s": {"rows": len(changed), "seconds": update},
-        "disk_mb": {"snapshot": store.mirror.disk_bytes() / 1e6, "tables": store.rows.disk_bytes() / 1e6},
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        name: {"n": len(ms), "p50": statistics.median(ms), "p95": float(np.quantile(ms, 0.95)), "least": min(ms)}
+        for name, ms in times.items()
     }
+
+
+def alone(folder: Path) -> dict[str, float]:
+    """What a process that only searches takes: seconds to its first result, and memory."""
+    command = [sys.executable, __file__, "--alone", str(folder)]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        first = time.perf_counter() - started
+        told: dict[str, float] = json.loads(process.stdout.readline())
+    return {"first_s": first, **told}
+
+
+def search_alone(folder: Path) -> None:
+    vectors = np.asarray(np.load(folder / "vectors.npy", mmap_mode="r"))
+    queries = textlike(vectors, QUERIES)
+    del vectors
+    collection = sightline.open(str(folder), model=Given(queries, queries))
+    collection.search(said(0), 10)
+    print("found", flush=True)
+    at_first = memory()
+    collection.warm()
+    for at in range(SEARCHES_ALONE):
+        collection.search(said(at), 10)
+    after = memory()
+    print(json.dumps({"first_mb": at_first["VmRSS"], "rss_mb": after["VmRSS"], "own_mb": after["RssAnon"]}), flush=True)
+
+
+def memory() -> dict[str, float]:
+    """Of this process, MB: resident, and what of it is not mapped files."""
+    with open("/proc/self/status") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return {name: int(lines[name].split()[0]) / 1e3 for name in ("VmRSS", "RssAnon")}
 
 
 def cold(folder: Path, rows: int, turns: int) -> dict[str, Any]:
     """Seconds from the shell, each in a process of its own; files are in the page cache."""
     encoder = load_encoder("pocket", models_dir=folder)
     store = Store(Address(folder))
-    fill(store, Manifest(encoder.name, encoder.dim, encoder.fingerprint), clustered(rows, encoder.dim))
-    store.mirror.update()
+    if not store.exists:
+        vectors = clustered(rows, encoder.dim, folder / "vectors.npy")
+        fill(store, Manifest(encoder.name, encoder.dim, encoder.fingerprint), vectors)
+    index.keep_up(sightline.open(str(folder))._store)
     command = Path(sys.executable).with_name("sightline")
     commands = {
         "search": [command, "search", "a red car", "-c", str(folder), "--min-relevance", "0"],
@@ -215,23 +230,92 @@ def cold(folder: Path, rows: int, turns: int) -> dict[str, Any]:
     }
 
 
+def plot(results: Path, save: Path) -> None:
+    """Milliseconds by rows, both by powers of ten; the names stand at the ends, none over another."""
+    from matplotlib.figure import Figure
+
+    told = sorted(json.loads(results.read_text())["warm"], key=lambda one: int(one["rows"]))
+    names = {
+        "search": "Sightline",
+        "recipe": "the recipe",
+        "scan": "LanceDB scan",
+        "product": "numpy",
+        "faiss": "faiss",
+    }
+    figure = Figure(figsize=(6.4, 4.4), dpi=plots.DPI)
+    axes = figure.add_axes((0.12, 0.13, 0.6, 0.75))
+    axes.set(xscale="log", yscale="log")
+    ends = []
+    for (name, label), colour in zip(names.items(), charts.COLOURS, strict=False):
+        there = [one for one in told if name in one["ms"]]
+        rows, ms = [one["rows"] for one in there], [one["ms"][name]["p50"] for one in there]
+        ours = name == "search"
+        axes.plot(rows, ms, marker="o", ms=5, lw=2.4 if ours else 1.3, color=colour, zorder=3 if ours else 2)
+        ends.append((ms[-1], rows[-1], f"{label}, {ms[-1]:,.0f} ms", colour))
+    axes.autoscale_view()
+    below = -math.inf
+    for ms_end, rows_end, text, colour in sorted(ends):
+        below = max(below + LINE, axes.transData.transform((rows_end, ms_end))[1] * 72 / plots.DPI)
+        shift = below - axes.transData.transform((rows_end, ms_end))[1] * 72 / plots.DPI
+        axes.annotate(text, (rows_end, ms_end), (9, shift - 3), textcoords="offset points", color=colour, fontsize=9)
+    axes.set_xlabel(f"pictures, {told[0]['dim']} dimensions", color=plots.FAINT)
+    axes.set_ylabel("ms of one search, median", color=plots.FAINT)
+    axes.set_title("How a search grows with the collection", loc="left", color=plots.INK, fontsize=12)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(colors=plots.FAINT, which="both", labelsize=9)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    save.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(save)
+
+
+@contextmanager
+def folder_of(given: Path | None, name: str) -> Iterator[Path]:
+    """A folder that is kept where one was given, else gone afterwards."""
+    if given is None:
+        with tempfile.TemporaryDirectory() as made:
+            yield Path(made)
+    else:
+        (given / name).mkdir(parents=True, exist_ok=True)
+        yield given / name
+
+
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     args.add_argument("--dim", type=int, default=512)
-    args.add_argument("--rounds", type=int, default=5)
+    args.add_argument("--rounds", type=int, default=3)
     args.add_argument("--cold", type=int, default=5, help="turns of the cold search; 0: none")
+    args.add_argument("--cold-rows", type=int, default=100_000)
+    args.add_argument("--folder", type=Path, help="keep the collections there, and use those that are")
+    args.add_argument("--only-build", action="store_true", help="make the collections, measure nothing")
     args.add_argument("--json", type=Path)
+    args.add_argument("--plot", type=Path, help="draw these results")
+    args.add_argument("--save", type=Path, default=Path("docs/images/search-growth.png"))
+    args.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
     given = args.parse_args()
+    if given.alone:
+        search_alone(given.alone)
+    elif given.plot:
+        plot(given.plot, given.save)
+    else:
+        run(given)
+
+
+def run(given: argparse.Namespace) -> None:
     results: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "warm": [], "cold": []}
     for rows in given.rows:
-        with tempfile.TemporaryDirectory() as folder:
-            results["warm"].append(warm(Path(folder), rows, given.dim, given.rounds))
+        with folder_of(given.folder, f"{rows}x{given.dim}") as folder:
+            if given.only_build:
+                print(rows, build(folder, rows, given.dim)[0], flush=True)
+                continue
+            results["warm"].append(measured(folder, rows, given.dim, given.rounds))
             print(json.dumps(results["warm"][-1], indent=1), flush=True)
-        if given.cold:
-            with tempfile.TemporaryDirectory() as folder:
-                results["cold"].append(cold(Path(folder), rows, given.cold))
-                print(json.dumps(results["cold"][-1], indent=1), flush=True)
+    if given.cold:
+        with folder_of(given.folder, f"cold-{given.cold_rows}") as folder:
+            results["cold"].append(cold(folder, given.cold_rows, given.cold))
+            print(json.dumps(results["cold"][-1], indent=1), flush=True)
     if given.json:
         given.json.write_text(json.dumps(results, indent=1) + "\n")
 
