@@ -130,24 +130,39 @@ class Words:
             yield (*key, Posting(np.array(self._slots[key], np.uint32), np.frombuffer(self._counts[key], np.uint8)))
 
 
-def bm25(postings: Iterable[Posting], lengths: NDArray[np.uint16], alive: NDArray[np.bool_]) -> NDArray[np.float32]:
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What BM25 needs of all rows: how many have words, and how many words those have on average."""
+
+    rows: int
+    mean: float
+
+    @classmethod
+    def of(cls, lengths: NDArray[np.uint16], alive: NDArray[np.bool_]) -> Field:
+        telling = lengths[alive & (lengths > 0)]
+        return cls(len(telling), float(telling.mean(dtype=np.float64)) if len(telling) else 0.0)
+
+
+def bm25(
+    postings: Iterable[Posting], lengths: NDArray[np.uint16], alive: NDArray[np.bool_], told: Field | None = None
+) -> NDArray[np.float32]:
     """The score of every slot (n,), 0 where no word stands; words of a query count as often as they are in it.
 
-    lengths (n,): words of the rows in that field; alive (n,): rows that are there. Others count for nothing.
+    lengths (n,): words of the rows in that field; alive (n,): rows that are there. Others count for nothing. `told`
+    is made of those two where it is not given.
     """
     scores = np.zeros(len(lengths), np.float32)
-    telling = lengths[alive & (lengths > 0)]
-    if not len(telling):
+    told = told or Field.of(lengths, alive)
+    if not told.rows:
         return scores
-    mean = float(telling.mean(dtype=np.float64))
     for one in postings:
         there = one.slots < len(alive)
         slots, counts = (one.slots, one.counts) if there.all() else (one.slots[there], one.counts[there])
         living = alive[slots]
         if not living.all():
             slots, counts = slots[living], counts[living]
-        idf = math.log(1 + (len(telling) - len(slots) + 0.5) / (len(slots) + 0.5))
+        idf = math.log(1 + (told.rows - len(slots) + 0.5) / (len(slots) + 0.5))
         often = counts.astype(np.float32)
-        damped = often + np.float32(K1) * (np.float32(1 - B) + np.float32(B / mean) * lengths[slots])
+        damped = often + np.float32(K1) * (np.float32(1 - B) + np.float32(B / told.mean) * lengths[slots])
         scores[slots] += np.float32(idf * (K1 + 1)) * often / damped
     return scores

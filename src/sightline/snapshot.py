@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from sightline import passing
 from sightline.conditions import OF_KIND
 from sightline.fragments import Fragment
-from sightline.postings import FIELDS, Posting, bm25, words
+from sightline.postings import FIELDS, Field, Posting, bm25, words
 from sightline.rows import HIT, Found, found_of
 from sightline.schema import Filter, Manifest, Vectors
 
@@ -144,6 +144,7 @@ class Snapshot:
         self._asking = threading.Lock()
         self._rows: dict[int, dict[str, Any]] = {}
         self._masks: dict[Filter, Mask] = {}
+        self._fields: dict[str, Field] = {}
         self._by_address: tuple[NDArray[np.int64], Slots] | None = None
         self.alive: Mask = self.arrays["addresses"] >= 0
         self._comparable = self.alive & np.isfinite(self.arrays["norms"]) & (self.arrays["norms"] > 0)
@@ -247,7 +248,10 @@ class Snapshot:
             return []
         asked = words(said, name=column == "name")
         known = {word: self._posting(column, word) for word in set(asked)}
-        scores = bm25((known[word] for word in asked), self.arrays[f"words_{column}"], self.alive)
+        lengths = self.arrays[f"words_{column}"]
+        if column not in self._fields:
+            self._fields[column] = Field.of(lengths, self.alive)
+        scores = bm25((known[word] for word in asked), lengths, self.alive, self._fields[column])
         if filters:
             scores[~self.passing(filters)] = 0
         slots = np.flatnonzero(scores)

@@ -100,6 +100,7 @@ class Warmth:
     def warm(self) -> None:
         try:
             if self._site.collection.exists:
+                self._site.collection.warm()
                 self._site.search("a picture", 1)
             else:
                 self._site.collection.encoder.encode_text(["a picture"])
