@@ -35,6 +35,7 @@ EDGES = {
     "serving",
     "mapping",
     "mapfile",
+    "mapapi",
     "mcp_server",
     "mcp_wire",
     "web",
@@ -54,7 +55,7 @@ EDGES = {
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
     **dict.fromkeys(("copying", "mirror", "passing", "postings", "snapshot", "stems"), "store"),
-    **dict.fromkeys(("ann", "recall"), "store"),
+    **dict.fromkeys(("ann", "presence", "recall"), "store"),
     **dict.fromkeys(("dates", "followups", "forms", "phrases", "questions"), "query"),
     **dict.fromkeys(("signatures", "decoding", "looks"), "media"),
     "captions": "sources",
@@ -68,7 +69,7 @@ NOUNS_OF = {
     **dict.fromkeys(("choice", "conversation"), "collection"),
     **dict.fromkeys(("extractive", "facts"), "generate"),
     "grounding": "ask",
-    **dict.fromkeys(("mapfigures", "placenames", "projection"), "atlas"),
+    **dict.fromkeys(("mapdocument", "mapfigures", "placenames", "projection"), "atlas"),
 }
 """A part's second noun has a file of its own and counts as the part."""
 
@@ -97,7 +98,7 @@ LAZY = LAZY_EXTRAS | {
     "snowballstemmer",
 }
 SERVER = {"fastapi", "starlette", "uvicorn", "h11", "jinja2"}
-SERVERS = {"web", "api", "sockets"}
+SERVERS = {"web", "api", "mapapi", "sockets"}
 """Files that are of no use without them; `sightline serve` alone imports these."""
 OWN = {"mcp_server": {"mcp", "anyio"}}
 """The same with an extra: its one command imports the file."""

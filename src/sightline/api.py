@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from sightline.answers import Answer
 from sightline.faults import document
+from sightline.mapapi import mapping
 from sightline.site import ID, MOST_HITS, Site
 from sightline.wire import AskDocument, ItemDocument, Problem, RemovedDocument, SearchDocument, StatsDocument
 
@@ -48,7 +49,7 @@ log = logging.getLogger("sightline.web")
 
 def add_api(app: FastAPI, site: Site) -> None:
     """All routes but the pages."""
-    for routes in (searching(site), items(site), pictures(site), asking(site)):
+    for routes in (searching(site), items(site), pictures(site), asking(site), mapping(site)):
         app.include_router(routes)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sightline import answering, care, measure, render, serving, teach, upkeep
+from sightline import answering, care, mapping, measure, render, serving, teach, upkeep
 from sightline.errors import QueryError, SightlineError, UsageError
 from sightline.flags import (
     MIN_RELEVANCE,
@@ -370,6 +370,7 @@ app.command(epilog=teach.TRAIN)(teach.train)
 app.command(epilog=care.INFO)(care.info)
 app.add_typer(care.models, name="models")
 app.command(epilog=care.REMOVE)(care.remove)
+app.command("map", epilog=mapping.MAP)(mapping.map_)
 app.command(epilog=upkeep.DUPS)(upkeep.dups)
 app.command(epilog=upkeep.VERIFY)(upkeep.verify)
 app.command(epilog=upkeep.OPTIMIZE)(upkeep.optimize)

@@ -25,6 +25,7 @@ from sightline import history, index, media, texts
 from sightline import query as query_language
 from sightline.answers import Answer
 from sightline.ask import gather, spoken, understood
+from sightline.atlas import Atlases
 from sightline.background import Backgrounds
 from sightline.choice import Choice, Model, manifest_of
 from sightline.config import Settings
@@ -124,6 +125,7 @@ class Collection:
         )
         self._store.vector_index.questions = lambda: questions(self._store, lambda: self.encoder)
         self._backgrounds = Backgrounds(self._store)
+        self.atlases = Atlases(self._store)  # the collection as a map (docs/map.md)
         self._executor = executor or LocalExecutor(threads=self.settings.threads)
         self._reader = reader
         self._choice = Choice(self._store, self.settings, model)

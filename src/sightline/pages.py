@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sightline import mapdocument, render
 from sightline import query as language
-from sightline import render
 from sightline.errors import BadMedia, QueryError, SightlineError, UsageError
 from sightline.faults import document, status_of
 from sightline.schema import Hit, Hits, Query, Term
@@ -54,6 +54,7 @@ def add_pages(app: FastAPI, site: Site) -> None:
         ("GET", "/picture/{key}", pages.sent),
         ("GET", "/item/{ident}", pages.item),
         ("GET", "/ask", pages.ask),
+        ("GET", "/map", pages.map),
         ("GET", "/static/{name}", pages.static),
     )
     writing: Sequence[tuple[str, str, Handler]] = (
@@ -231,12 +232,12 @@ class Pages:
     async def send(self, request: Request) -> Response:
         """A picture to search by: what it finds has an address."""
         async with request.form(max_files=1, max_fields=8) as form:
-            sent = form.get("picture")
+            sent, at = form.get("picture"), form.get("at")
             data = b"" if sent is None or isinstance(sent, str) else await sent.read()
         if not data:
             raise UsageError("no picture was sent", hint="choose one, or drop it on the page")
         picture = await self.site.searching.run(self.site.clean, data)
-        return _to(View(picture=self.uploads.put(picture)).address())
+        return _to(View(picture=self.uploads.put(picture), path="/map" if at == "/map" else "/").address())
 
     async def sent(self, request: Request) -> Response:
         from starlette.responses import Response
@@ -275,6 +276,33 @@ class Pages:
             like_address=here.address(),
             shots=[shot(hit, here, alone) for hit in alike],
         )
+
+    # -- the map ------------------------------------------------------------------------------------------------
+
+    async def map(self, request: Request) -> Response:
+        view = View.read(request.query_params, path="/map")
+        return await self.site.searching.run(self._map, view)
+
+    def _map(self, view: View) -> Response:
+        """What a search marks on the map, and the nearest as a list; the points come from /api/map."""
+        atlases, rows = self.site.collection.atlases, len(self.site.collection)
+        atlas = atlases.ready() if rows else None
+        told: dict[str, Any] = {"view": view, "rows": rows, "atlas": atlas, "chips": [], "shots": [], "marks": None}
+        told |= {"error": None, "marked": 0, "unsure": "", "about": mapdocument.told(atlas) if atlas else ""}
+        try:
+            query = view.typed()
+            told["chips"] = chips(view, query)
+            if view.is_home or not rows:
+                return self._page("map.html", **told)
+            found = self._find(replace(view, all=True, each=True), query, mapdocument.MOST_MARKED)
+        except (QueryError, UsageError) as error:
+            return self._page("map.html", status=400, **told | {"error": self._said(error)})
+        fits = [hit for hit in found if hit.relevance is None or hit.relevance >= self.site.min_relevance]
+        told |= {"marked": len(fits), "unsure": render.unsure(found)}
+        told["shots"] = [shot(hit, view, query) for hit in (fits or found)[: mapdocument.MOST_LISTED]]
+        if atlas is not None:
+            told["marks"] = mapdocument.marks(atlases.mark(atlas, found), found)
+        return self._page("map.html", **told)
 
     # -- asking -------------------------------------------------------------------------------------------------
 

@@ -285,7 +285,7 @@ class _Page:
             verticalalignment="baseline",
             parse_math=False,  # a $ in a caption is a dollar
             usetex=False,
-            fontproperties=_font(size, weight),
+            fontproperties=font(size, weight),
         )
 
     def _picture(self, tile: Tile, x: float, y: float, width: float, height: float, page: float) -> None:
@@ -394,7 +394,7 @@ def _pieces(word: str, width: float, size: float, weight: str) -> Iterator[str]:
 
 def _measure(text: str, size: float, weight: str) -> float:
     """Width of `text` in inches."""
-    wide, _, _ = _renderer().get_text_width_height_descent(text, _font(size, weight), ismath=False)
+    wide, _, _ = _renderer().get_text_width_height_descent(text, font(size, weight), ismath=False)
     return float(wide) / DPI
 
 
@@ -424,7 +424,7 @@ def _glyphs() -> frozenset[int]:
 
 
 @cache
-def _font(size: float, weight: str) -> FontProperties:
+def font(size: float, weight: str) -> FontProperties:
     from matplotlib.font_manager import FontProperties
 
     return FontProperties(family=list(_families()), size=size, weight=weight)

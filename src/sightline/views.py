@@ -29,7 +29,7 @@ PICTURE = "picture"
 class View:
     """`q` in the query language, `picture` the key of one that was sent to search by. `all`: also what hardly fits.
 
-    `k` pictures at most; `each`: near-duplicates one by one.
+    `k` pictures at most; `each`: near-duplicates one by one. `path` is the page that shows it.
     """
 
     q: str = ""
@@ -38,24 +38,26 @@ class View:
     k: int = FIRST
     all: bool = False
     each: bool = False
+    path: str = "/"
 
     @classmethod
-    def read(cls, given: Mapping[str, str]) -> View:
+    def read(cls, given: Mapping[str, str], path: str = "/") -> View:
         """Raises UsageError for what no link of ours says."""
         sort, k = given.get("sort", "score"), given.get("k", str(FIRST))
         if sort not in SORTS:
             raise UsageError(f"sort is '{sort[:60]}'; {' or '.join(SORTS)} was expected")
         if not (k.isascii() and k.isdigit() and len(k) < 5 and 1 <= int(k) <= MOST):
             raise UsageError(f"k is '{k[:60]}'; a whole number from 1 to {MOST} was expected")
-        return cls(given.get("q", "").strip(), given.get("picture", ""), sort, int(k), "all" in given, "each" in given)
+        told = {name: name in given for name in ("all", "each")}
+        return cls(given.get("q", "").strip(), given.get("picture", ""), sort, int(k), **told, path=path)
 
     @property
     def is_home(self) -> bool:
         """Nothing is asked: the newest are shown."""
         return not self.q and not self.picture
 
-    def address(self, path: str = "/", **changes: object) -> str:
-        """The address of this view, or of one like it. What is as usual is not said."""
+    def address(self, path: str = "", **changes: object) -> str:
+        """The address of this view, or of one like it, on `path` ("": its own). What is as usual is not said."""
         view = replace(self, **changes)  # type: ignore[arg-type]
         said = {
             "q": view.q,
@@ -66,6 +68,7 @@ class View:
             "each": "1" if view.each else "",
         }
         told = urlencode({name: value for name, value in said.items() if value})
+        path = path or self.path
         return f"{path}?{told}" if told else path
 
     def asks(self, query: Query) -> str:

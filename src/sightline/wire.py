@@ -115,3 +115,33 @@ class StatsDocument(_Document):
     read: int = Field(description="pictures of which the text was read")
     version: int
     read_only: bool
+
+
+class NameDocument(_Document):
+    """What captions of one region have in common."""
+
+    text: str
+    x: float
+    y: float
+    level: int = Field(description="0: a large region, 2: a small one")
+    pictures: int
+
+
+class MapDocument(_Document):
+    """Columns with a value for each point. x goes to the right and y down, both within -1 and 1."""
+
+    state: str = Field(description="ready, or making", examples=["ready"])
+    progress: float
+    rows: int = Field(description="pictures in the collection")
+    points: int
+    sample: bool = Field(description="whether the points are drawn at random from more pictures")
+    method: str = Field(description="t-SNE, or PCA", examples=["t-SNE"])
+    ids: list[Id]
+    x: list[float]
+    y: list[float]
+    taken: list[int | None] = Field(description="when, in seconds since 1970")
+    type: list[int] = Field(description="which of `types`")
+    types: list[str]
+    folder: list[int] = Field(description="which of `folders`")
+    folders: list[str]
+    names: list[NameDocument] = Field(description="what lies where, the largest regions first")

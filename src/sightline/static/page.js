@@ -36,7 +36,7 @@ async function load(address, { history: step = "push", keep = false, options = {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== asking) return;
     const is_found = $("#found", page);
-    if (is_found && !$("#found")) {
+    if (is_found && is_found.dataset.at !== $("#found")?.dataset.at) {
       location.assign(answer.url);
       return;
     }
@@ -67,6 +67,7 @@ function show(page, address, step, keep) {
   for (const old of $$("#search input[type=hidden]")) old.remove();
   for (const hidden of $$("input[type=hidden]", theirs)) $("#search").append(document.adoptNode(hidden));
   if (document.activeElement !== box) box.value = $("#q", theirs).value;
+  $("#to-map").href = $("#to-map", page).href; // what is searched for is shown there too
   if (step !== "none" && address !== location.href) history[`${step}State`]({}, "", address);
   shown = location.pathname + location.search;
 }
@@ -81,7 +82,7 @@ function address_of_search() {
   const given = new URLSearchParams(new FormData($("#search")));
   given.delete("k");
   for (const [name, value] of [...given]) if (!value.trim()) given.delete(name);
-  return `/${given.size ? "?" + given : ""}`;
+  return `${$("#search").getAttribute("action")}${given.size ? "?" + given : ""}`;
 }
 
 let pause = 0;
@@ -214,6 +215,7 @@ function neighbour(pictures, at, key) {
 function search_by(file) {
   const form = new FormData();
   form.set("picture", file);
+  form.set("at", $("#search").getAttribute("action"));
   box.blur(); // so that it shows what is asked now
   say("Searching by the picture");
   load("/picture", { options: { method: "POST", body: form } });
