@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types bench torture streets clean
+.PHONY: help venv demo test lint types bench scale torture streets clean
 
 help: ## print the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -45,6 +45,15 @@ bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (minutes; alon
 	$(BIN)/python benchmarks/bench_pictures.py --json benchmarks/results/pictures.json
 	$(BIN)/python benchmarks/bench_captions.py --json benchmarks/results/captions.json
 	$(BIN)/python benchmarks/bench_likes.py --json benchmarks/results/likes.json
+
+# faiss is compared with where it is installed (pip install faiss-cpu); nothing of ours needs it
+SCALE := .cache/scale
+scale: $(VENV)/.dev ## the benchmarks of large collections, to a million pictures (half an hour, 12 GB in .cache/scale)
+	@mkdir -p $(SCALE)
+	$(BIN)/python benchmarks/bench_search.py --rows 10000 100000 1000000 --folder $(SCALE) --json benchmarks/results/search.json
+	$(BIN)/python benchmarks/bench_search.py --plot benchmarks/results/search.json --save docs/images/search-growth.png
+	$(BIN)/python benchmarks/bench_filters.py --rows 100000 1000000 --folder $(SCALE) --json benchmarks/results/filters.json
+	$(BIN)/python benchmarks/bench_growing.py --rows 1000000 --pictures 50000 --folder $(SCALE) --json benchmarks/results/growing.json
 
 torture: $(VENV)/.dev ## the long kill, load and fuzz series
 	$(BIN)/python -m pytest -m torture $(ARGS)

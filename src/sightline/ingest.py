@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from sightline import index
 from sightline.errors import CollectionError
 from sightline.executors import Executor, Worker, skip_for
+from sightline.presence import Presence
 from sightline.reports import IngestReport, OcrReport, Progress
 from sightline.rows import Known, amended, dump_meta
 from sightline.schema import Encoded, Item, Manifest, Modality, Skipped, SkipReason, item_id, version_of
@@ -134,6 +135,10 @@ class _Run:
     _once_skipped: set[str] = field(default_factory=set)  # uris that an earlier run could not use
     _bytes: int = 0
     _last_commit: float = field(default_factory=time.monotonic)
+    _presence: Presence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._presence = Presence(self.store)
 
     # -- planning -----------------------------------------------------------------------------------------------
 
@@ -170,7 +175,7 @@ class _Run:
                 self._skip(entry)
         items = {entry.id: entry for entry in chunk if isinstance(entry, Item) and entry.id not in self._busy}
         self._seen.extend(_short(ident) for ident in items)
-        known = self.store.known(list(items)) if self.store.exists else {}
+        known = self.store.known(self._presence.ids(list(items))) if self.store.exists else {}
         remembered = self.store.skipped([item.uri for item in items.values()])
         again = self.options.retry or self.options.rehash
 
@@ -197,14 +202,14 @@ class _Run:
         """Whether each is a row already, or was refused for good, and nobody asked to look again."""
         if self.options.rehash or not self.store.exists:
             return False
-        rows = self.store.known([item_id(uri) for uri in uris])
+        rows = self.store.known(self._presence.ids([item_id(uri) for uri in uris]))
         refused = {} if self.options.retry else self.store.skipped(list(uris))
         return all(item_id(uri) in rows or uri in refused for uri in uris)
 
     def _sort_out(self, hashed: list[_Hashed], known: dict[str, Known]) -> list[Item]:
         """Settle what needs no encoder: same bytes as before, moved, or the same bytes as another row."""
         changed = {h.content.version for h in hashed if _content(known.get(h.item.id)) != h.content}
-        twins = self.store.by_version(sorted(changed)) if self.store.exists else {}
+        twins = self.store.by_version(self._presence.contents(sorted(changed))) if self.store.exists else {}
         todo: list[Item] = []
         reuse: list[tuple[_Hashed, Known, bool]] = []
         for one in hashed:
