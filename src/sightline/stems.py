@@ -36,6 +36,8 @@ def stems(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
+    if word.isascii() and word.isdigit():  # captions hold many numbers, each once, and none has another stem
+        return word
     folded = "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
     return "" if word in _STOPS else stemmer()(folded.replace("’", "'"))
 
