@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("address", help="the collection that is shown")
     parser.add_argument("out", type=Path)
     parser.add_argument("--query", default="a red car - at night")
+    parser.add_argument("--place", default="a stop sign", help="what is looked for on the map")
     parser.add_argument("--question", default="how many stop signs are there?")
     parser.add_argument("--all", action="store_true", help="every state in both schemes and widths, to be looked at")
     given = parser.parse_args()
@@ -42,9 +43,10 @@ def main() -> None:
 
 
 SHOWN = {"search": DESKTOP, "item": {**DESKTOP, **DARK}, "ask": DESKTOP, "search-phone": {**PHONE, **DARK}}
+SHOWN |= {"map": DESKTOP, "mapped": {**DESKTOP, **DARK}, "mapped-phone": {**PHONE, **DARK}}
 ALL = {
     f"{state}-{where}-{scheme}": {**window, "color_scheme": scheme}
-    for state in ("home", "search", "menu", "filters", "nothing", "problem", "item", "ask", "add")
+    for state in ("home", "search", "menu", "filters", "nothing", "problem", "item", "ask", "add", "map", "mapped")
     for where, window in (("desktop", DESKTOP), ("phone", PHONE))
     for scheme in ("light", "dark")
 }
@@ -64,7 +66,7 @@ def shoot(browser: Browser, name: str, window: dict[str, Any], given: argparse.N
 
 
 def go(page: Page, state: str, given: argparse.Namespace) -> None:
-    page.goto("/add" if state == "add" else "/ask" if state == "ask" else "/")
+    page.goto({"add": "/add", "ask": "/ask", "map": "/map", "mapped": "/map"}.get(state, "/"))
     if state in ("search", "menu", "filters", "item"):
         page.fill("#q", given.query)
         page.keyboard.press("Enter")
@@ -80,6 +82,17 @@ def go(page: Page, state: str, given: argparse.Namespace) -> None:
         page.wait_for_url("**/item/*")
     elif state in ("nothing", "problem"):
         page.goto("/?q=an+elephant+on+the+road" if state == "nothing" else "/?q=a+bus+after:6/3/2024")
+    elif state in ("map", "mapped"):
+        page.locator("#map.ready").wait_for()
+        if state == "mapped":
+            page.fill("#q", given.place)
+            page.locator("#found[data-spot]").wait_for()
+            page.locator("canvas").focus()
+            page.keyboard.press("ArrowRight")
+        while page.evaluate(
+            "(({loading, wanted}) => loading.size + wanted.length)(document.querySelector('#map').view)"
+        ):
+            page.wait_for_timeout(100)
     elif state == "ask":
         page.fill("#question", given.question)
         page.keyboard.press("Enter")

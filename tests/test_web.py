@@ -647,6 +647,7 @@ def test_the_description_names_every_route_of_the_contract_and_loads_nothing_fro
         "/api/items/{id}/undo": {"post"},
         "/media/{id}": {"get"},
         "/thumb/{id}": {"get"},
+        "/api/map": {"get"},
         "/api/stats": {"get"},
         "/healthz": {"get"},
         "/metrics": {"get"},

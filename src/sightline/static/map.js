@@ -144,44 +144,47 @@ export class MapView {
     this.#focus(paint);
   }
 
-  /** The points, from a layer that reaches beyond the window: while one pans, it is only moved. */
+  /**
+   * The points, from a layer that reaches beyond the window. While one moves or zooms it is only moved and scaled; once it
+   * would show what it does not have, or has been scaled for a moment, it is drawn anew.
+   */
   #dots(paint) {
     const layer = (this.layer ??= { canvas: document.createElement("canvas"), key: "" });
-    const key = [this.scale, this.width, this.height, this.ratio, this.painted].join();
-    const dx = this.left - layer.left;
-    const dy = this.top - layer.top;
-    if (layer.key !== key || Math.abs(dx) > layer.over_x || Math.abs(dy) > layer.over_y) this.#layer(layer, key);
-    paint.drawImage(
-      layer.canvas,
-      this.left - layer.left - layer.over_x,
-      this.top - layer.top - layer.over_y,
-      layer.canvas.width / this.ratio,
-      layer.canvas.height / this.ratio,
-    );
+    const key = [this.width, this.height, this.ratio, this.painted].join();
+    let by = this.scale / layer.scale;
+    const [x, y] = [this.left - layer.left * by, this.top - layer.top * by];
+    const is_whole = x <= 0 && y <= 0 && x + layer.width * by >= this.width && y + layer.height * by >= this.height;
+    clearTimeout(this.sharpening);
+    if (layer.key !== key || by < 0.5 || by > 2.5 || !is_whole) {
+      this.#layer(layer, key);
+      by = 1;
+    } else if (by !== 1) {
+      this.sharpening = setTimeout(() => {
+        layer.key = "";
+        this.draw();
+      }, 140);
+    }
+    const [left, top] = [this.left - layer.left * by, this.top - layer.top * by];
+    paint.drawImage(layer.canvas, left, top, layer.width * by, layer.height * by);
   }
 
+  /** Draws the points of the window and of half a window around it. `left` and `top`: where 0, 0 of the map is on it. */
   #layer(layer, key) {
-    const zooming = layer.key && !layer.key.startsWith(`${this.scale},`);
-    const over = zooming ? 0 : 0.5; // of a window on each side: a layer for a zoom is not moved
-    Object.assign(layer, { key, left: this.left, top: this.top });
-    layer.over_x = Math.round(this.width * over);
-    layer.over_y = Math.round(this.height * over);
-    const width = this.width + 2 * layer.over_x;
-    const height = this.height + 2 * layer.over_y;
-    const wide = Math.round(width * this.ratio);
-    const tall = Math.round(height * this.ratio);
+    const wide = Math.round(2 * this.width * this.ratio);
+    const tall = Math.round(2 * this.height * this.ratio);
+    const [left, top] = [this.left + this.width / 2, this.top + this.height / 2];
+    Object.assign(layer, { key, scale: this.scale, left, top, width: wide / this.ratio, height: tall / this.ratio });
     if (layer.canvas.width !== wide || layer.canvas.height !== tall) Object.assign(layer.canvas, { width: wide, height: tall });
     const paint = layer.canvas.getContext("2d");
-    paint.setTransform(1, 0, 0, 1, 0, 0);
     paint.clearRect(0, 0, wide, tall);
     const size = this.#size();
     for (const [colour, points] of this.groups) {
       const stamp = this.#stamp(colour, size);
       const half = stamp.width / 2;
       for (const point of points) {
-        const px = (this.x[point] * this.scale + this.left + layer.over_x) * this.ratio - half;
-        const py = (this.y[point] * this.scale + this.top + layer.over_y) * this.ratio - half;
-        if (px > -20 && py > -20 && px < wide + 20 && py < tall + 20) paint.drawImage(stamp, px | 0, py | 0);
+        const px = (this.x[point] * this.scale + left) * this.ratio - half;
+        const py = (this.y[point] * this.scale + top) * this.ratio - half;
+        if (px > -20 && py > -20 && px < wide && py < tall) paint.drawImage(stamp, px | 0, py | 0);
       }
     }
   }
@@ -418,7 +421,7 @@ export class MapView {
   }
 
   _relevance(_, quiet) {
-    const steps = [quiet, ...RAMP.slice(0, 4).reverse()].map((colour, at, all) => (this.scheme === "dark" ? [quiet, ...RAMP.slice(1)][at] : all[at]));
+    const steps = [quiet, ...(this.scheme === "dark" ? RAMP.slice(1) : RAMP.slice(0, 4).reverse())]; // what fits stands out
     const by = (point) => (this.fits.has(point) ? steps[clamp(1 + Math.floor(4 * this.fits.get(point)), 1, 4)] : quiet);
     return [by, [[quiet, "not near"], [steps[1], "hardly"], [steps[2], ""], [steps[3], ""], [steps[4], "fits"]]];
   }
@@ -535,7 +538,7 @@ export class MapView {
       if (dx || dy) this.pan(dx, dy);
     }
     this.#card(by);
-    this.canvas.classList.toggle("over", point !== NONE);
+    this.canvas.classList.toggle("at-one", point !== NONE);
     this.draw();
   }
 
@@ -614,7 +617,7 @@ export class MapView {
         apart = now;
         this.pan((px - before[0]) / 2, (py - before[1]) / 2);
       } else if (moved > 4) {
-        canvas.classList.add("dragged");
+        canvas.classList.add("held");
         this.focus(NONE);
         this.pan(px - before[0], py - before[1]);
       }
@@ -622,7 +625,7 @@ export class MapView {
     const up = (event) => {
       if (!down.delete(event.pointerId)) return;
       apart = 0;
-      canvas.classList.remove("dragged");
+      canvas.classList.remove("held");
       if (moved > 4 || event.type === "pointercancel") return;
       const point = this.find(...place(event));
       if (event.pointerType === "mouse") this.open(point);
