@@ -46,6 +46,7 @@ EDGES = {
     "refusals",
     "sockets",
     "site",
+    "thumbs",
     "workers",
     "cleaning",
     "meters",

@@ -19,7 +19,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sightline.answers import Answer
 from sightline.faults import document
 from sightline.mapapi import mapping
-from sightline.site import ID, MOST_HITS, Site
+from sightline.site import ID, MOST_HITS, Site, not_here
+from sightline.thumbs import Thumbs
 from sightline.wire import AskDocument, ItemDocument, Problem, RemovedDocument, SearchDocument, StatsDocument
 
 IdPart = Annotated[str, PathPart(pattern=f"^{ID}$", description="id of an item")]
@@ -131,6 +132,7 @@ def items(site: Site) -> APIRouter:
 
 def pictures(site: Site) -> APIRouter:
     routes = APIRouter(tags=["pictures"])
+    thumbs = Thumbs(site.showing, site.collection.thumbnails)
     given: dict[int | str, dict[str, Any]] = {
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         304: {"description": "as before"},
@@ -139,10 +141,10 @@ def pictures(site: Site) -> APIRouter:
     @routes.get("/thumb/{id}", response_class=Response, responses={**_problems(404), **given})
     async def thumb(id: IdPart, v: str = "", if_none_match: IfNoneMatch = None) -> Response:
         """A JPEG of at most 256 px. With `v`, as in hits, it never changes."""
-        item = await site.showing.run(site.get, id)
-        return _jpeg(
-            item.thumbnail, f'"{_short(item.thumbnail)}"', if_none_match, keep=item.version.startswith(v or "-")
-        )
+        found = await thumbs.get(id)
+        if found is None:
+            raise not_here(id)
+        return _jpeg(found.data, f'"{_short(found.data)}"', if_none_match, keep=found.version.startswith(v or "-"))
 
     @routes.get(
         "/media/{id}",

@@ -55,7 +55,7 @@ from sightline.reading import read_texts
 from sightline.rebuild import rebuild
 from sightline.reports import Info, IngestReport, OcrReport, OptimizeReport, Progress, VerifyReport, VersionEntry
 from sightline.retrieve import CHANNELS, hit_of, retrieve
-from sightline.schema import Hit, Hits, Item, Query, Skipped, SkipReason, StoredItem, version_of
+from sightline.schema import Hit, Hits, Item, Query, Skipped, SkipReason, StoredItem, Thumbnail, version_of
 from sightline.sources import FileBytes, HeldBytes, Source, open_source, path_of
 from sightline.store import Address, Store
 from sightline.store import list_collections as _list_collections
@@ -587,6 +587,10 @@ class Collection:
     def thumbnail(self, ident: str) -> bytes:
         """A JPEG of at most 256 px without metadata."""
         return self.get(ident).thumbnail
+
+    def thumbnails(self, idents: Sequence[str]) -> dict[str, Thumbnail]:
+        """Those of several ids at once, by id: as quick as one. An id that is not here is left out."""
+        return self._store.versioned_thumbnails(idents)
 
     def sample(self, n: int = 2, *, seed: int | None = None) -> list[Hit]:
         """At most `n` items at random, as hits without a score."""

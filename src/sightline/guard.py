@@ -349,7 +349,8 @@ class _Answer:
             raise self._body.refusal
 
     async def refuse(self, refusal: Refusal) -> None:
-        body, kind = b"", {}
+        kind: Mapping[str, str] = {}
+        body = b""
         if refusal.status >= 400:
             accept = ",".join(_headers(self._scope).get("accept", []))
             body, kind = refusals.told(refusal.status, refusal.document, accept, self._scope["path"])

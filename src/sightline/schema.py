@@ -219,6 +219,14 @@ class StoredItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small JPEG (`b""`: none could be made) and the `version` of the picture that it shows."""
+
+    data: bytes
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """An item turned into a row: `vector` (dim,) float32 of unit norm, small pictures as encoded bytes.
 

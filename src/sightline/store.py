@@ -60,6 +60,7 @@ from sightline.schema import (
     Skipped,
     SkipReason,
     StoredItem,
+    Thumbnail,
     Vectors,
     arrow_schema,
     version_of,
@@ -414,8 +415,13 @@ class Store:
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The small pictures of these ids, by id."""
-        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(["id", "thumbnail"]).to_arrow())
-        return {row["id"]: row["thumbnail"] or b"" for row in table.to_pylist()}
+        return {ident: one.data for ident, one in self.versioned_thumbnails(ids).items()}
+
+    def versioned_thumbnails(self, ids: Sequence[str]) -> dict[str, Thumbnail]:
+        """The same, each with the version of its picture."""
+        columns = ["id", "thumbnail", "version"]
+        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
+        return {row["id"]: Thumbnail(row["thumbnail"] or b"", row["version"]) for row in table.to_pylist()}
 
     def picture(self, version: str) -> bytes | None:
         """The stored picture with this content hash, or None."""
