@@ -181,7 +181,7 @@ def _said(words: str, texts: Sequence[str], background: Background) -> tuple[Val
     side_by_side = set(itertools.pairwise(asked))
     told, pairs = np.zeros(len(texts)), np.zeros(len(texts))
     for at, text in enumerate(texts):
-        lines = [[stem for stem in stems(line) if stem not in light] for line in text.split("\n")]
+        lines = [[stem for stem in stems(line) if stem not in light] for line in text.split("\n") if line]
         there = {stem for line in lines for stem in line}
         told[at] = sum(value for stem, value in worth.items() if stem in there) / whole if whole else 0.0
         found = {pair for line in lines for pair in itertools.pairwise(line)}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def _candidate(by_channel: Mapping[str, tuple[Found, Channel]]) -> Candidate:
     fused = sum(channel.share for _, channel in by_channel.values())
     first = next(iter(by_channel.values()))[0]
     why = {
-        name: replace(one, share=one.share / fused if fused > 0 else 1 / len(by_channel))
+        name: Channel(one.rank, one.score, one.share / fused if fused > 0 else 1 / len(by_channel))
         for name, (_, one) in by_channel.items()
     }
     return Candidate(first, first.cosine if first.cosine is not None else 0.0, fused, why)

@@ -180,6 +180,8 @@ def _alike(gallery: _Gallery, one: Places, other: Places) -> NDArray[np.bool_]:
     bar = np.where(burst, BURST_ALIKE, np.where(distance <= NEAR, ALIKE, FAR_ALIKE)).astype(np.float32)
     hopeless = np.where(burst, HOPELESS / 2, HOPELESS).astype(np.float32)
     near = np.flatnonzero((distance <= FAR) & ~same & ~(gallery.flat[one] | gallery.flat[other]))
+    if not len(near):  # as most often
+        return same
     first, second = gallery.looks[one[near]], gallery.looks[other[near]]
     tinted = looks.tint(first, second) <= TINT
     near, first, second = near[tinted], first[tinted], second[tinted]

@@ -12,6 +12,7 @@ newest.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -177,8 +178,8 @@ def _judged(
     evidence = calibrate.gather(asked.words, asked.vector, vectors, texts, backgrounds.get(encoder))
     said = calibrate.calibration(store.manifest.fingerprint)(evidence, channels)
     return [
-        replace(one, relevance=None if np.isnan(chance) else float(chance))
-        for one, chance in zip(candidates, said, strict=True)
+        Candidate(one.found, one.score, one.fused, one.why, None if math.isnan(chance) else chance)
+        for one, chance in zip(candidates, said.tolist(), strict=True)
     ]
 
 

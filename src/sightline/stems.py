@@ -30,7 +30,7 @@ _STOPS = frozenset(STOP_WORDS)
 
 def stems(text: str) -> list[str]:
     """The words of `text` in their order, as the full-text index would store them."""
-    found = (_stem(word) for word in _WORD.findall(text.lower()) if len(word) <= LONGEST)
+    found = [_stem(word) for word in _WORD.findall(text.lower()) if len(word) <= LONGEST]
     return [stem for stem in found if stem and stem not in _STOPS]
 
 
