@@ -11,7 +11,6 @@ nothing, ten new rows with their upkeep, and `optimize` are timed.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from bench_search import memory
-from generated import CLUSTERS, FIRST_DAY, caption, unit
+from generated import CLUSTERS, FIRST_DAY, caption, jpeg, unit
 from PIL import Image
 
 import sightline
@@ -75,16 +74,9 @@ class Generated:
 
 def items(count: int, *, pictures: bool = False, first: int = 0) -> Iterator[Item]:
     for number in range(first, first + count):
-        data = _jpeg(number) if pictures else b"%d" % number
+        data = jpeg(number) if pictures else b"%d" % number
         name = f"f{number % 100}/{number}.jpg"
         yield Item(f"file:///g/{name}", name, HeldBytes(data), caption(number), size=len(data), mtime_ns=number + 1)
-
-
-def _jpeg(number: int) -> bytes:
-    pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).resize((64, 64)).save(out, "JPEG", quality=80)
-    return out.getvalue()
 
 
 class Watch:

@@ -6,6 +6,7 @@ depends on the numbers of rows and dimensions alone.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sightline.recall import exact
 from sightline.rows import table_of
@@ -92,14 +94,14 @@ def caption(number: int) -> str:
     return f"{first} beside a {ADJECTIVES[three % len(ADJECTIVES)]} {NOUNS[four % len(NOUNS)]}, number{number}"
 
 
-def row(number: int, vector: NDArray[np.float32]) -> Encoded:
+def row(number: int, vector: NDArray[np.float32], thumbnail: bytes = b"") -> Encoded:
     """Taken five minutes after the one before."""
     return Encoded(
         item(number),
         version_of(b"%d" % number),
         1,
         vector,
-        b"",
+        thumbnail,
         None,
         640,
         480,
@@ -107,8 +109,16 @@ def row(number: int, vector: NDArray[np.float32]) -> Encoded:
     )
 
 
-def fill(store: Store, manifest: Manifest, vectors: Vectors) -> None:
-    """All rows in one commit; neither index nor snapshot."""
+def jpeg(number: int) -> bytes:
+    """A small picture like no other."""
+    pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).resize((64, 64)).save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def fill(store: Store, manifest: Manifest, vectors: Vectors, *, thumbnails: bool = False) -> None:
+    """All rows in one commit; neither index nor snapshot. Without `thumbnails` near-duplicates cannot be told."""
     import pyarrow as pa
 
     store.create(manifest)
@@ -116,7 +126,8 @@ def fill(store: Store, manifest: Manifest, vectors: Vectors) -> None:
 
     def batches() -> Iterator[pa.RecordBatch]:
         for start in range(0, len(vectors), BATCH):
-            rows = [row(at, vectors[at]) for at in range(start, min(start + BATCH, len(vectors)))]
+            numbers = range(start, min(start + BATCH, len(vectors)))
+            rows = [row(at, vectors[at], jpeg(at) if thumbnails else b"") for at in numbers]
             yield from table_of(rows, [FIRST_DAY] * len(rows), schema).to_batches()
 
     store.rows.write(lambda table: table.add(pa.RecordBatchReader.from_batches(schema, batches())), operation="index")

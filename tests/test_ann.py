@@ -126,23 +126,24 @@ def trial(probes: int, places: Sequence[int]) -> Trial:
     return Trial(probes, np.resize(np.array(places), (2, RANKS[-1])))
 
 
-def test_the_fewest_probes_and_then_the_smallest_pool_that_reach_the_target_are_chosen() -> None:
+def test_what_reaches_the_target_by_reading_least_is_chosen() -> None:
     missed = POOLS[-1]
-    trials = [trial(8, [0, missed]), trial(16, [60, 150]), trial(32, [0])]
-    assert chosen(iter(trials), 0.98) == [Choice(rank, 16, 200, 1.0) for rank in RANKS]
-    assert chosen(iter(trials), 0.3) == [Choice(rank, 8, 50, 0.5) for rank in RANKS]
-    assert chosen(iter(trials[:1]), 0.98) == []
+    trials = [trial(8, [0, missed]), trial(16, [500, 700]), trial(32, [0])]
+    assert chosen(trials, 0.98, per_probe=1) == [Choice(rank, 32, 50, 1.0, 82.0) for rank in RANKS]
+    assert chosen(trials, 0.98, per_probe=100) == [Choice(rank, 16, 800, 1.0, 2400.0) for rank in RANKS]
+    assert chosen(trials, 0.3, per_probe=100) == [Choice(rank, 8, 50, 0.5, 850.0) for rank in RANKS]
+    assert chosen(trials[:1], 0.98, per_probe=1) == []
 
 
-def test_no_more_probes_are_tried_than_are_needed() -> None:
-    rising = iter([trial(8, [0]), trial(16, [0])])
-    chosen(rising, 0.98)
-    assert next(rising).probes == 16
+def test_no_more_probes_are_tried_than_can_be_of_use() -> None:
+    rising = iter([trial(8, [0]), trial(16, [0]), trial(32, [0])])
+    chosen(rising, 0.98, per_probe=100)  # fifty vectors more would be read for eight more probes, or for nothing
+    assert next(rising).probes == 32
 
 
-def test_a_step_that_only_the_choosing_questions_like_is_not_taken() -> None:
+def test_what_only_the_choosing_questions_like_is_not_taken() -> None:
     lucky = Trial(8, np.array([[0] * RANKS[-1], [POOLS[-1]] * RANKS[-1]]))
-    assert chosen([lucky, trial(16, [0])], 0.98) == [Choice(rank, 16, 50, 1.0) for rank in RANKS]
+    assert chosen([lucky, trial(16, [0])], 0.98, per_probe=1) == [Choice(rank, 16, 50, 1.0, 66.0) for rank in RANKS]
 
 
 def test_the_exact_neighbours_are_the_same_in_however_many_blocks_the_rows_come() -> None:

@@ -25,7 +25,9 @@ from sightline.store import Store
 RANKS = (10, 30, 100)
 """How many of the nearest rows are to be found: with a filter that lets a tenth pass, the best ten are of the first
 hundred."""
-POOLS = (50, 100, 200, 400, 800, 1_600)
+POOLS = (50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800)
+CODE = 1 / 32
+"""What comparing by the index reads of a row, against comparing exactly: one bit of a dimension's 32."""
 FIRST_PROBES = 8
 QUESTIONS = 128
 TIMED = 5
@@ -57,12 +59,16 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What finds the `rank` nearest, with the recall on questions that were held back."""
+    """What finds the `rank` nearest, with the recall on questions that were held back.
+
+    `cost`: what it reads, in whole vectors.
+    """
 
     rank: int
     probes: int
     pool: int
     recall: float
+    cost: float
 
 
 def holds(plan: Plan, store: Store) -> bool:
@@ -86,7 +92,9 @@ def measure(store: Store, asked: Questions | None, clock: Callable[[], float] = 
     table = store.rows.another()
     truth = exact(_blocks(table, store.manifest.dim), vectors, RANKS[-1])
     target = store.vector_index.target
-    choices = chosen(_trials(table, vectors, truth, partitions_of(name)), target)
+    partitions = partitions_of(name)
+    trials = _trials(table, vectors, truth, partitions)
+    choices = chosen(trials, target, per_probe=CODE * len(store) / partitions)
     exact_ms, ms = _times(store, table, vectors[:TIMED], choices, clock)
     return Plan(
         name=name,
@@ -104,21 +112,25 @@ def measure(store: Store, asked: Questions | None, clock: Callable[[], float] = 
     )
 
 
-def chosen(trials: Iterable[Trial], target: float) -> list[Choice]:
-    """For each rank the fewest probes, and with them the smallest pool, that reach the target; none where none do.
+def chosen(trials: Iterable[Trial], target: float, *, per_probe: float) -> list[Choice]:
+    """For each rank what reaches the target at the least cost; none where nothing does.
 
-    `trials` come by rising probes, and no more of them are made than are needed.
+    Into more partitions less has to be taken from each, and the other way round. `trials` come by rising probes, each
+    of which costs `per_probe`; no more of them are made than can be of use.
     """
     goal = target + MARGIN * (1 - target)
     found: dict[int, Choice] = {}
     for trial in trials:
+        opening = trial.probes * per_probe
+        if len(found) == len(RANKS) and all(one.cost <= opening for one in found.values()):
+            break
         for rank in RANKS:
             for pool in POOLS:
                 told = trial.recall(rank, pool, held_back=True)
-                if rank not in found and trial.recall(rank, pool, held_back=False) >= goal and told >= target:
-                    found[rank] = Choice(rank, trial.probes, pool, told)
-        if len(found) == len(RANKS):
-            break
+                if trial.recall(rank, pool, held_back=False) >= goal and told >= target:
+                    if rank not in found or opening + pool < found[rank].cost:
+                        found[rank] = Choice(rank, trial.probes, pool, told, opening + pool)
+                    break
     return [found[rank] for rank in RANKS if rank in found]
 
 
