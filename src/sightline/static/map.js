@@ -1,12 +1,13 @@
 // The map: a canvas of points that one moves about on. It stands on the page /map and in a file of its own
 // (`sightline map --save map.html`); what differs between the two is in `served` and `filed` at the end.
 
-const THUMBS = { wide: 76, narrow: 56 }; // px across; thumbnails keep this distance, and 0.72 of it up and down
+const THUMBS = { wide: 70, narrow: 54 }; // px across; thumbnails keep this distance, and 0.72 of it up and down
 const REACH = 16; // px around the pointer in which a point is found
 const MOST_HELD = 500;
 const AT_ONCE = 6; // thumbnails that are asked for at a time
 const DEEPEST = 60; // times as large as the whole map
 const NONE = -1;
+const ASIDE = [0, -24, 24, -40, 40]; // px that a name may stand above or below the middle of its region
 const PALETTES = {
   light: ["#0a6b58", "#c2571a", "#3565b0", "#96388b", "#857200", "#b3263b", "#4d7d1e", "#6a5acd"],
   dark: ["#74d4bd", "#f0a064", "#8db4f0", "#dd92d3", "#d8c64a", "#f48a98", "#a8d073", "#b5a8f5"],
@@ -332,18 +333,21 @@ export class MapView {
     const near = this.scale / this.whole;
     const level = near < 1.7 ? 0 : near < 4 ? 1 : 2;
     const taken = this.marks.spot ? [this.#label_box(paint)] : [];
-    if (this.is_asked) for (const one of drawn) taken.push([one.px - one.w / 2, one.py - one.h / 2, one.w, one.h]);
+    const pictures = drawn.map((one) => [one.px - one.w / 2, one.py - one.h / 2, one.w, one.h]);
     const order = [...this.data.names].filter((name) => name.level <= level).sort((a, b) => b.level - a.level);
     for (const name of level ? order : this.data.names.filter((one) => one.level <= 1)) {
       let px = name.x * this.scale + this.left;
-      const py = name.y * this.scale + this.top;
-      if (px < -80 || py < -20 || px > this.width + 80 || py > this.height + 20) continue;
+      const middle = name.y * this.scale + this.top;
+      if (px < -80 || middle < -20 || px > this.width + 80 || middle > this.height + 20) continue;
       paint.font = this.#font(!name.level);
       const wide = paint.measureText(name.text).width + 18;
       if (px > 0 && px < this.width) px = clamp(px, wide / 2, Math.max(this.width - wide / 2, wide / 2));
-      const box = [px - wide / 2, py - 13, wide, 26];
-      if (taken.some((other) => overlap(box, other))) continue;
-      taken.push(box);
+      const box = (dy) => [px - wide / 2, middle + dy - 13, wide, 26];
+      const clear = (boxes) => ASIDE.find((dy) => !boxes.some((other) => overlap(box(dy), other)));
+      const aside = clear([...taken, ...pictures]) ?? (this.is_asked ? undefined : clear(taken));
+      if (aside === undefined) continue;
+      const py = middle + aside;
+      taken.push(box(aside));
       this.#pill(paint, name.text, px, py, { bold: !name.level, fill: this.colours.card, ink: this.is_asked ? this.colours.soft : this.colours.ink });
     }
   }
@@ -571,7 +575,7 @@ export class MapView {
   #beside(card, point) {
     const [px, py] = this.at(point);
     const [wide, tall] = [card.offsetWidth, card.offsetHeight];
-    const gap = 26;
+    const gap = this.thumb / 2 + 14;
     const left = px + gap + wide < this.width ? px + gap : px - gap - wide;
     card.style.left = `${clamp(left, 8, Math.max(this.width - wide - 8, 8))}px`;
     card.style.top = `${clamp(py - tall / 2, 8, Math.max(this.height - tall - 8, 8))}px`;
