@@ -45,6 +45,7 @@ bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (minutes; alon
 	$(BIN)/python benchmarks/bench_pictures.py --json benchmarks/results/pictures.json
 	$(BIN)/python benchmarks/bench_captions.py --json benchmarks/results/captions.json
 	$(BIN)/python benchmarks/bench_likes.py --json benchmarks/results/likes.json
+	$(BIN)/python benchmarks/bench_serve.py --out benchmarks/results/serve.json
 
 # faiss is compared with where it is installed (pip install faiss-cpu); nothing of ours needs it
 SCALE := .cache/scale
