@@ -198,12 +198,28 @@ def overloaded(folder: Path, seconds: float) -> None:
                 waits.append(time.perf_counter() - began)
                 time.sleep(0.02)
 
+        def begun() -> socket.socket:
+            sock = socket.create_connection(("127.0.0.1", port))
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+            return sock
+
+        def trickle() -> None:
+            """A hundred headers without an end, a byte a second; one that is cut off begins anew."""
+            slow = [begun() for _ in range(100)]
+            while not over.wait(1.0):
+                for at, sock in enumerate(slow):
+                    try:
+                        sock.sendall(b"a")
+                    except OSError:
+                        sock.close()
+                        slow[at] = begun()
+            for sock in slow:
+                sock.close()
+
         for _ in range(50):
             status(port, SEARCH)
-        slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-        for sock in slow:
-            sock.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
-        threads = [threading.Thread(target=ask) for _ in range(32)] + [threading.Thread(target=look)]
+        threads = [threading.Thread(target=ask) for _ in range(32)]
+        threads += [threading.Thread(target=look), threading.Thread(target=trickle)]
         for thread in threads:
             thread.start()
         time.sleep(seconds / 3)
@@ -213,8 +229,6 @@ def overloaded(folder: Path, seconds: float) -> None:
         over.set()
         for thread in threads:
             thread.join(60)
-        for sock in slow:
-            sock.close()
         assert set(seen) <= {200, 503}
         assert seen[200] > 0
         assert seen[503] > 0
