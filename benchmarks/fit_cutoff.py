@@ -15,7 +15,8 @@ pictures an encoder knows too much, and would be believed too much. What is fitt
 Questions about numbers are left out: words and vectors cannot tell two buses from three. Each hit among the first ten
 by vector and by words is one example. Three of four queries are taken to have an answer, as people mostly look for what
 they have; the streets weigh six times as much as the photographs, where one picture alone counts as right though others
-fit as well. The fit: logistic regression, every weight at least 0.
+fit as well. The fit: logistic regression, every weight at least 0. For counts there is a head of its own (`seen`): all
+pictures of the streets are its examples, as many as there are.
 
 `any` is for encoders that were never seen here. No stronger one can be had without a network, so it is fitted on
 stronger ones that are made of this one, on the streets, by mixing into each picture's vector the mean of its captions'
@@ -30,7 +31,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ from sightline.background import Background
 from sightline.calibrate import NAMES, Calibration, Evidence, gather
 from sightline.config import settings
 from sightline.encoders import POCKET, load_encoder
+from sightline.facts import is_said
 from sightline.media import upright
 from sightline.stems import stems
 
@@ -143,10 +145,15 @@ def main() -> None:
         )
     }
     found = {(name, share): list(each(sentences, one, share)) for name, one in sets.items() for share in MIXED}
-    parts = {key: (examples(rows), sets[key[0]].weight) for key, rows in found.items()}
+    parts = {key: (examples(rows), examples(by_words(rows)), sets[key[0]].weight) for key, rows in found.items()}
     told = {
         "any": fitted([part for (name, share), part in parts.items() if share and name == "streets valid"]),
-        "encoders": {encoder.fingerprint: fitted([part for (_, share), part in parts.items() if not share])},
+        "encoders": {
+            encoder.fingerprint: {
+                **fitted([part for (_, share), part in parts.items() if not share]),
+                **fitted_for_counting(sentences, sets["streets valid"]),
+            }
+        },
         "provenance": {
             "command": "python benchmarks/fit_cutoff.py --data DIR --scenes SCENES --write",
             "encoder": encoder.name,
@@ -248,12 +255,50 @@ def kept(work: Path | None, name: str, make: Any) -> NDArray[np.float32]:
 # ---- evidence -------------------------------------------------------------------------------------------------
 
 
-def fitted(parts: Sequence[tuple[Examples, float]]) -> dict[str, Any]:
-    x = {name: np.concatenate([part.x[name] for part, _ in parts]) for name in NAMES}
-    y = np.concatenate([part.y for part, _ in parts])
-    w = np.concatenate([part.w * weight for part, weight in parts])
-    heads = {head: logistic({name: x[name] for name in names}, y, w / w.sum()) for head, names in HEADS.items()}
-    return heads | {"beside": all(sure_of(heads["vector"], part) >= BESIDE for part, _ in parts)}
+def fitted(parts: Sequence[tuple[Examples, Examples, float]]) -> dict[str, Any]:
+    """The vector's head on all candidates, the text's on those that words found: what a better encoder finds besides
+    would teach it that captions need not say much.
+    """
+    heads = {}
+    for place, (head, names) in enumerate(HEADS.items()):
+        x = {name: np.concatenate([part[place].x[name] for part in parts]) for name in names}
+        y = np.concatenate([part[place].y for part in parts])
+        w = np.concatenate([part[place].w * part[-1] for part in parts])
+        heads[head] = logistic(x, y, w / w.sum())
+    return heads | {"beside": all(sure_of(heads["vector"], part[0]) >= BESIDE for part in parts)}
+
+
+def by_words(rows: Sequence[Judged]) -> list[Judged]:
+    """With the candidates that were found by words alone: the first ones, see `each`."""
+    found = []
+    for one, evidence, names in rows:
+        some = {field.name: getattr(evidence, field.name)[:FIRST] for field in fields(evidence)}
+        found.append((one, Evidence(**some), names[:FIRST]))
+    return found
+
+
+def fitted_for_counting(sentences: NDArray[np.float32], one: Set) -> dict[str, Any]:
+    """By `rise` and `pull`, over all pictures and not the first ones alone, how likely one shows what is asked for when
+    its captions do not say so; and from which probability on as many are counted as there are.
+    """
+    background = Background.of(sentences, one.pictures.vectors, one.pictures.texts)
+    rise, pull, said, right = [], [], [], []
+    for question, vector in zip(one.asked, one.queries, strict=True):
+        if question.relevant:
+            usable = np.array([name not in question.doubtful for name in one.pictures.names])
+            evidence = gather(question.words, vector, one.pictures.vectors, one.pictures.texts, background)
+            rise.append(evidence.rise[usable])
+            pull.append(evidence.pull[usable])
+            said.append(np.array([is_said(text, question.words) for text in one.pictures.texts], float)[usable])
+            right.append(np.array([name in question.relevant for name in one.pictures.names], float)[usable])
+    y = np.concatenate(right)
+    x = {"rise": np.concatenate(rise), "pull": np.concatenate(pull), "said": np.concatenate(said)}
+    head = logistic(x, y, np.full(len(y), 1 / len(y)), ridge=RIDGE / 100)  # few show it: their share is small
+    head.pop("said", None)
+    silent = x["said"] == 0
+    odds = head["bias"] + sum(weight * x[name] for name, weight in head.items() if name != "bias")
+    chances = np.sort((1 / (1 + np.exp(-odds)))[silent])[::-1]
+    return {"seen": head, "counted_from": round(float(chances[int(y[silent].sum()) - 1]), 4)}
 
 
 def sure_of(vector: dict[str, float], part: Examples) -> float:
@@ -329,17 +374,19 @@ def show(name: str, rows: Sequence[Judged], judge: Calibration) -> None:
 # ---- logistic regression --------------------------------------------------------------------------------------
 
 
-def logistic(x: dict[str, NDArray[np.float64]], y: NDArray[np.float64], w: NDArray[np.float64]) -> dict[str, float]:
+def logistic(
+    x: dict[str, NDArray[np.float64]], y: NDArray[np.float64], w: NDArray[np.float64], *, ridge: float = RIDGE
+) -> dict[str, float]:
     """Newton's method with a small ridge; a weight that would go below 0 is left out, the worst first."""
     names = list(x)
     while True:
         columns = np.column_stack([np.ones_like(y), *(x[name] for name in names)])  # (m, 1 + names)
         theta = np.zeros(columns.shape[1])
-        ridge = np.diag([0.0, *([2 * RIDGE] * len(names))])
+        shrink = np.diag([0.0, *([2 * ridge] * len(names))])
         for _ in range(50):
             p = 1 / (1 + np.exp(-columns @ theta))
-            gradient = columns.T @ (w * (p - y)) + ridge @ theta
-            step = np.linalg.solve(columns.T @ (columns * (w * p * (1 - p))[:, None]) + ridge, gradient)
+            gradient = columns.T @ (w * (p - y)) + shrink @ theta
+            step = np.linalg.solve(columns.T @ (columns * (w * p * (1 - p))[:, None]) + shrink, gradient)
             theta -= step
             if np.abs(step).max() < 1e-8:
                 break

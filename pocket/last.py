@@ -19,7 +19,7 @@ from pocket.data import SETS
 from pocket.images import DROPPED, ImageStage
 from pocket.scenes import Floats
 
-VIEWS = {"flickr8k_train": 3, "streets": 6, "tiny_imagenet_32k": 1, "caltech101_80": 1}
+VIEWS = {"flickr8k_train": 2, "streets": 5, "tiny_imagenet_32k": 1, "caltech101_80": 1}
 """How often each picture is looked at: once whole, then through crops, every second of them mirrored."""
 COUNTS = {"flickr8k_train": 256, "streets": 256, "tiny_imagenet_32k": 320, "caltech101_80": 64}
 """Pictures of each set in a step."""

@@ -97,9 +97,14 @@ def run(options: Options, command: str, encode: Encode | None = None) -> bool:
     images.eval()
     with torch.no_grad():
         targets = torch.cat([images.texts(slice(at, at + 4096)) for at in range(0, len(teacher.texts), 4096)])
-    tokenizer = _tokenizer(teacher.texts, work / "tokenizer.json")
+    tokenizer = _tokenizer(texts.about(), work / "tokenizer.json")
     torch.manual_seed(options.seed)  # the same start, whether or not this process trained the pictures
-    sentences = TextStage(teacher.texts, targets, tokenizer, context=CONTEXT, seed=options.seed)
+    about = set(teacher.rows(texts.about()))
+    kinds = {
+        "classes": teacher.rows(texts.prompts()),
+        "at large": [row for row in range(len(teacher.texts)) if row not in about],
+    }
+    sentences = TextStage(teacher.texts, targets, tokenizer, kinds=kinds, context=CONTEXT, seed=options.seed)
     second = _train_texts(sentences, options, work / "texts", left())
     if second.step < options.text_steps:
         say("stopped; the same command goes on")
@@ -155,17 +160,16 @@ def _train_last(images: ImageStage, looker: Looker, options: Options, folder: Pa
         if step % 100 == 0:
             say(f"last layer {step} of {options.last_steps}  {course.seconds:.0f} s  {images.report()}")
 
-    if course.step < options.last_steps:
+    learns = course.step < options.last_steps
+    if learns:
         layer.train()
         images.running.clear()
         course.run(after, until=seconds)
     layer.load_state_dict(course.average.state)
     layer.store()
-    if course.step == options.last_steps:
-        note(
-            folder / CURVES,
-            {"step": course.step, "seconds": round(course.seconds), **looker.look(images, options.side)},
-        )
+    if learns:
+        seen = looker.look(images, options.side)
+        note(folder / CURVES, {"step": course.step, "seconds": round(course.seconds), **seen})
     return course
 
 

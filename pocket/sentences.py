@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 
 import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -14,6 +15,8 @@ from pocket.words import misspell
 from sightline.train import contrastive_loss
 
 BATCH, CHUNK = 384, 128
+KINDS = {"classes": 0.2, "short": 0.3, "any": 0.35, "at large": 0.15}
+"""Share of a batch: names of classes, texts of six words at most, all about the pictures, words at large."""
 MISSPELT = 0.25  # of the texts, in one of their longer words
 
 
@@ -34,14 +37,21 @@ def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
 
 
 class TextStage:
-    """Trains `tower` to say where the map places each of the teacher's texts: `targets` (n, dim), unit rows."""
+    """Trains `tower` to say where the map places each of the teacher's texts: `targets` (n, dim), unit rows.
 
-    def __init__(self, texts: list[str], targets: Tensor, tokenizer: Tokenizer, *, context: int, seed: int) -> None:
+    `kinds` names the rows of "classes" and "at large" among the texts.
+    """
+
+    def __init__(
+        self, texts: list[str], targets: Tensor, tokenizer: Tokenizer, *, kinds: Mapping[str, Sequence[int]],
+        context: int, seed: int,
+    ) -> None:  # fmt: skip
         pad = tokenizer.token_to_id("[PAD]") or 0
         self.tower = TextTower(targets.shape[1], vocab=tokenizer.get_vocab_size(), context=context, pad=pad)
         self.cosine = 0.0  # running mean of the cosine to the target
         self._texts, self._tokenizer, self._context, self._seed = texts, tokenizer, context, seed
-        self._short = [row for row, text in enumerate(texts) if len(text.split()) <= 6]
+        rows = sorted(set(range(len(texts))).difference(kinds["at large"])) or list(range(len(texts)))
+        self._kinds = {"any": rows, "short": [row for row in rows if len(texts[row].split()) <= 6], **kinds}
         self._targets = targets
         self.device = targets.device
 
@@ -70,11 +80,10 @@ class TextStage:
         return bags
 
     def loss(self, step: int) -> Tensor:
-        """Cosine to the target, and nearer to it than to other texts' targets. Half of the texts are short."""
+        """Cosine to the target, and nearer to it than to other texts' targets."""
         rng = random.Random(self._seed * 1_000_003 + step)
-        rows = [
-            rng.choice(self._short) if rng.random() < 0.5 else rng.randrange(len(self._texts)) for _ in range(BATCH)
-        ]
+        drawn = rng.choices(list(KINDS), list(KINDS.values()), k=BATCH)
+        rows = [rng.choice(self._kinds[kind] or self._kinds["any"]) for kind in drawn]
         tokens = [self._tokenizer.encode(self._text(row, rng)).ids[: self._context] or [0] for row in rows]
         order = sorted(range(BATCH), key=lambda at: len(tokens[at]))
         vectors = []

@@ -27,23 +27,31 @@ TIMES = ("at night", "at sunset", "in the rain", "in the fog", "on a sunny day",
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """`classes`: per set, class -> prompts; questions about street scenes; `plain`: everything else."""
+    """`classes`: per set, class -> prompts; questions about street scenes; `plain`: everything else about the pictures;
+    `words`: of words at large, of which nothing is known but where the teacher puts them.
+    """
 
     classes: dict[str, dict[str, list[str]]]
     singles: list[Question]
     compounds: list[Question]
     plain: list[str]
+    words: list[str]
 
     def all(self) -> list[str]:
+        return sorted({*self.about(), *self.words})
+
+    def about(self) -> list[str]:
+        """All but those of words at large."""
         asked = [question.words for question in (*self.singles, *self.compounds)]
-        prompts = [prompt for group in self.classes.values() for texts in group.values() for prompt in texts]
-        return sorted({*asked, *prompts, *self.plain})
+        return sorted({*asked, *self.prompts(), *self.plain})
+
+    def prompts(self) -> list[str]:
+        """Of all classes."""
+        return [prompt for group in self.classes.values() for texts in group.values() for prompt in texts]
 
 
 def gather(sets: dict[str, Pictures], *, seed: int, vocabulary: Sequence[str] = ()) -> Texts:
-    """All texts about these sets (data.SETS); a class is named by its first word. Of the `vocabulary`, words at large,
-    nothing is known but where the teacher puts them.
-    """
+    """All texts about these sets (data.SETS), and of a `vocabulary`; a class is named by its first word."""
     streets = sets["streets"]
     attributes = common(streets.records)
     known = set(attributes)
@@ -58,12 +66,13 @@ def gather(sets: dict[str, Pictures], *, seed: int, vocabulary: Sequence[str] = 
     plain += [articled(f"a {colour} {noun}") for own in COLOURS.values() for colour in own for noun in nouns]
     plain += [articled(f"a {noun} {time}") for noun in nouns for time in TIMES]
     rng = random.Random(seed)
-    plain += [
+    at_large = [
         text
         for word in vocabulary
         for text in (word, articled(f"a photo of a {word}"), articled(f"a {word} {rng.choice(nouns)}"))
     ]
-    return Texts(classes, singles(attributes), compounds(random.Random(seed), of_scenes, COMPOUNDS), plain)
+    asked = compounds(random.Random(seed), of_scenes, COMPOUNDS)
+    return Texts(classes, singles(attributes), asked, plain, at_large)
 
 
 def _prompts(pictures: Pictures) -> dict[str, list[str]]:

@@ -69,7 +69,7 @@ NOUNS_OF = {
     **dict.fromkeys(("chat", "completions", "prompting", "replies", "vlm"), "generate"),
     **dict.fromkeys(("choice", "conversation"), "collection"),
     **dict.fromkeys(("extractive", "facts"), "generate"),
-    "grounding": "ask",
+    **dict.fromkeys(("counting", "grounding"), "ask"),
     **dict.fromkeys(("mapdocument", "mapfigures", "placenames", "projection"), "atlas"),
 }
 """A part's second noun has a file of its own and counts as the part."""

@@ -51,6 +51,7 @@ class Evidence(Sequence[Hit]):
     A hit is cited as [n], n its place here, from 1. `matches` are all pictures of the collection whose relevance is at
     least `cutoff`, the shown ones first; `complete` is False where there may be more of them. `rows` are the pictures
     that were searched (those that pass the question's filters), `items` all that is known of each shown hit, by id.
+    `seen`, of a count: ids of pictures that show it by their vectors, whatever their captions say.
     """
 
     question: Question
@@ -60,6 +61,7 @@ class Evidence(Sequence[Hit]):
     cutoff: float | None = None
     complete: bool = True
     items: Mapping[str, StoredItem] = field(default_factory=dict, repr=False)
+    seen: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.hits)

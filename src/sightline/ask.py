@@ -17,6 +17,7 @@ from sightline import calibrate
 from sightline import query as query_language
 from sightline.answers import Answer, Evidence, Intent, Question
 from sightline.background import Backgrounds
+from sightline.counting import counted
 from sightline.encoders import Encoder
 from sightline.errors import GeneratorError, QueryError
 from sightline.facts import is_whole
@@ -75,7 +76,10 @@ def gather(
     matches = (*shown, *(hit for hit in judged if hit.id not in ids)) if judged else ()
     cutoff = min_relevance if query.terms else None
     complete = len(found) < limit or rows <= limit
-    return _known(store, Evidence(question, tuple(shown), matches, rows, cutoff, complete))
+    by_vector: frozenset[str] = frozenset()
+    if question.intent is Intent.COUNT and matches:
+        by_vector = counted(store, encoder, query, load=load, backgrounds=backgrounds)
+    return _known(store, Evidence(question, tuple(shown), matches, rows, cutoff, complete, seen=by_vector))
 
 
 def _in_time(question: Question, shown: Sequence[Hit], found: Sequence[Hit], k: int) -> list[Hit]:

@@ -71,11 +71,17 @@ class Calibration:
     `beside`: whether the vector is good enough to speak at all, also beside a text. A weak encoder has a little to say
     of every picture: it would drown what captions know for certain, and where there are none it would call nothing
     relevant, right or wrong.
+
+    `seen`: how likely a picture whose captions do not say it shows it all the same, by its vector; for counting, where
+    every picture is asked and few show it. None for an encoder of which that was not measured. `counted_from`: where as
+    many pictures that do not show it are counted as others that do are not; the number is right, if not each picture.
     """
 
     vector: Head
     text: Head
     beside: bool
+    seen: Head | None = None
+    counted_from: float = 0.5
 
     def __call__(self, evidence: Evidence, channels: Iterable[str] = ("vector", "text")) -> Values:
         """A probability for each hit: by its text where it has any and that is asked, else by its vector.
@@ -94,8 +100,9 @@ class Calibration:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Calibration:
-        heads = {name: dict(told[name]) for name in ("vector", "text")}
-        return cls(**{name: Head(head.pop("bias"), head) for name, head in heads.items()}, beside=told["beside"])
+        heads = {name: dict(told[name]) for name in ("vector", "text", "seen") if name in told}
+        made = {name: Head(head.pop("bias"), head) for name, head in heads.items()}
+        return cls(**made, beside=told["beside"], counted_from=told.get("counted_from", 0.5))
 
 
 def calibration(fingerprint: str = "") -> Calibration:

@@ -84,12 +84,19 @@ def _count(evidence: Evidence) -> Iterator[str]:
 
 
 def _counted(evidence: Evidence) -> str:
-    """How many pictures: those whose captions say all of it, where captions do; else those that match."""
+    """How many pictures: those whose captions say all of it, and those that look like it to an encoder that is known to
+    tell; where no captions say it, those that match.
+    """
     wanted = evidence.question.query.text
     saying = {hit.id for hit in evidence.matches if wanted and facts.is_said(hit.text, wanted)}
-    if not saying or len(saying) == len(evidence.matches) or not evidence.complete:
+    alike = evidence.seen - saying
+    if not saying or not evidence.complete or (len(saying) == len(evidence.matches) and not alike):
         return f"{_share(evidence)} {_marks(_all(evidence))}."
     marks = _marks(number for number, hit in enumerate(evidence, 1) if hit.id in saying)
+    if alike:
+        shown = f"{len(saying) + len(alike):,} of {_pictures(evidence.rows)} show “{_clean(wanted)}”"
+        more = f"{len(alike):,} more {'looks' if len(alike) == 1 else 'look'} like it"
+        return f"{shown}: the captions of {len(saying):,} say so {marks or _marks(_all(evidence))}, {more}."
     said = f"The captions of {len(saying):,} of {_pictures(evidence.rows)} say “{_clean(wanted)}”"
     more = f"{len(evidence.matches):,} match it more or less (relevance at least {evidence.cutoff:g})"
     if not marks:

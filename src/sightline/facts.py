@@ -119,6 +119,11 @@ def is_said(text: str, wanted: str) -> bool:
     return all(any(_holds(line, part) for line in lines) for part in _parts(wanted))
 
 
+def parts(wanted: str) -> list[str]:
+    """What is asked for in one, each by itself: of "a red car at night" red car and night."""
+    return [" ".join(part) for part in _parts(wanted)]
+
+
 def _parts(wanted: str) -> Iterator[list[str]]:
     part: list[str] = []
     for word in words_of(wanted):

@@ -134,6 +134,31 @@ def retrieve(
     return Hits(query, tuple(hits), cutoff, near_misses=sum(not fits(one.relevance, cutoff) for one in seen[:k]))
 
 
+def seen(
+    store: Store,
+    encoder: Callable[[], Encoder],
+    query: Query,
+    *,
+    load: Callable[[str], bytes],
+    backgrounds: Backgrounds | None = None,
+) -> list[Hit]:
+    """The pictures to be counted as showing what `query` says, by their vectors alone, the nearest first, 1,000 at
+    most; their relevance says how likely each does. None where that cannot be said of the encoder (`Calibration.seen`).
+    """
+    judge = calibrate.calibration(store.manifest.fingerprint)
+    if judge.seen is None or not calibrate.can_be_said(query):
+        return []
+    asked = _asked(store, encoder, query, False, MOST)
+    found = _fused(store, encoder, asked, ("vector",), MOST)
+    if not found:
+        return []
+    vectors = store.vectors([one.id for one in found])  # (n, dim)
+    background = (backgrounds or Backgrounds(store)).get(encoder)
+    chances = judge.seen(calibrate.gather(asked.words, asked.vector, vectors, [""] * len(found), background))
+    kept = [replace(one, relevance=float(p)) for one, p in zip(found, chances, strict=True) if p >= judge.counted_from]
+    return [_hit(rank, one, load) for rank, one in enumerate(kept, start=1)]
+
+
 def _check(k: int, channels: Sequence[str], sort: str, min_relevance: float | None) -> None:
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
         raise QueryError(f"k is {k!r}; a whole number from 1 to {MOST:,} was expected")
