@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 import sightline
-from sightline import index, recall
+from sightline import index, recall, snapshot
 from sightline.ann import PATIENCE, Plan, Step, named
 from sightline.config import Settings
 from sightline.probes import questions
 from sightline.recall import POOLS, RANKS, Choice, Trial, chosen, exact, moved
 from sightline.schema import Encoded, Filter, Item, Manifest, Modality, Vectors
+from sightline.snapshot import Snapshot
 from sightline.sources import HeldBytes
 from sightline.store import Address, Store
 
@@ -258,6 +259,21 @@ def test_where_all_that_passes_lies_far_from_the_query_all_of_it_is_compared(sto
     assert not asks_the_index(store, [one])
     found = [number_of(hit.name) for hit in store.search(QUERIES[0], 10, filters=[one])]
     assert found == nearest(QUERIES[0], 10, sorted(far))
+
+
+# ---- many rows ------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_found_again_after_others_took_their_place_in_memory(
+    shared: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "HELD_ROWS", 100)
+    now = Snapshot.open(shared.mirror.folder)
+    assert now is not None
+    for query in QUERIES:  # some rows are held from the query before, and some are not
+        assert [one.score for one in now.search(query, 60)] == pytest.approx(
+            np.sort(VECTORS @ query)[::-1][:60], abs=1e-5
+        )
 
 
 # ---- upkeep ---------------------------------------------------------------------------------------------------

@@ -328,9 +328,9 @@ class Snapshot:
     def _shown(self, slots: Slots) -> list[dict[str, Any]]:
         """The columns of these rows, in their order."""
         asked = [int(slot) for slot in slots]
-        if missing := [slot for slot in asked if slot not in self._rows]:
-            if len(self._rows) > HELD_ROWS:
-                self._rows.clear()
+        held = self._rows
+        rows = {slot: row for slot in asked if (row := held.get(slot)) is not None}
+        if missing := [slot for slot in asked if slot not in rows]:
             marks = ",".join("?" * len(missing))
             columns = ", ".join(f"{_APART.get(name, 'rows')}.{name}" for name in SHOWN)
             found = self._ask(
@@ -340,9 +340,11 @@ class Snapshot:
             for slot, *record in found:
                 if digest(record) != self.arrays["digests"][slot]:
                     raise Damaged(f"row {slot} has changed")
-                self._rows[slot] = _row(record)
+                rows[slot] = _row(record)
+            # not emptied but replaced: another thread may be reading it
+            self._rows = rows if len(held) > HELD_ROWS else held | rows
         try:
-            return [self._rows[slot] for slot in asked]
+            return [rows[slot] for slot in asked]
         except KeyError as error:
             raise Damaged(f"row {error} is missing") from None
 
