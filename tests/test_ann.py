@@ -27,6 +27,8 @@ from sightline.store import Address, Store
 DIM = 32
 ROWS = 3_000
 ABOVE = 1_500
+GOAL = 0.995
+"""Above what the tests ask for: an index of so few rows is another one each time it is made."""
 DAY = datetime(2020, 1, 1, tzinfo=UTC)
 MANIFEST = Manifest("seeds", DIM, "a" * 64)
 
@@ -67,7 +69,7 @@ class Still:
 
 
 def filled(folder: Path, vectors: Vectors) -> None:
-    made = Store(Address(folder), index_rows=ABOVE)
+    made = Store(Address(folder), index_rows=ABOVE, recall=GOAL)
     made.create(MANIFEST)
     made.upsert([row(number, vector) for number, vector in enumerate(vectors)])
     index.keep_up(made)
@@ -86,13 +88,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shared(template: Path) -> Store:
     """For tests that only read."""
-    return Store(Address(template), index_rows=ABOVE)
+    return Store(Address(template), index_rows=ABOVE, recall=GOAL)
 
 
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> Store:
     shutil.copytree(template, tmp_path / "copy")
-    return Store(Address(tmp_path / "copy"), index_rows=ABOVE)
+    return Store(Address(tmp_path / "copy"), index_rows=ABOVE, recall=GOAL)
 
 
 def nearest(query: np.ndarray, k: int = 10, among: Sequence[int] | None = None) -> list[int]:
@@ -184,7 +186,7 @@ def test_a_search_by_the_index_finds_what_comparing_all_finds(shared: Store) -> 
 
 
 def test_without_a_snapshot_lancedb_is_asked_by_the_same_plan(template: Path) -> None:
-    bare = Store(Address(template), index_rows=ABOVE, snapshot_rows=0)
+    bare = Store(Address(template), index_rows=ABOVE, recall=GOAL, snapshot_rows=0)
     assert share_found(bare) >= 0.98
     even = [number for number in range(ROWS) if number_of(row(number, VECTORS[0]).item.name) % 2 == 0]
     assert share_found(bare, where="name LIKE 'even/%'", among=even) >= 0.98
@@ -192,7 +194,7 @@ def test_without_a_snapshot_lancedb_is_asked_by_the_same_plan(template: Path) ->
 
 def test_exact_goes_past_the_index(shared: Store, tmp_path: Path) -> None:
     poor = replace(shared.vector_index.plan, steps=(Step(100, 1, 50, 0.5, 0.0),))  # type: ignore[type-var]
-    store = Store(shared.address, index_rows=ABOVE)
+    store = Store(shared.address, index_rows=ABOVE, recall=GOAL)
     store.vector_index.path = tmp_path / "poor"
     store.vector_index.keep(poor)  # type: ignore[arg-type]
     assert share_found(store) < 0.9
@@ -209,7 +211,7 @@ def test_a_search_for_more_than_was_measured_compares_all(shared: Store) -> None
 def test_rows_that_are_not_in_the_index_yet_are_found(store: Store) -> None:
     store.upsert([row(ROWS, QUERIES[0])])
     assert index.state(store).unindexed == 1
-    for one in (store, Store(store.address, index_rows=ABOVE, snapshot_rows=0)):
+    for one in (store, Store(store.address, index_rows=ABOVE, recall=GOAL, snapshot_rows=0)):
         assert number_of(one.search(QUERIES[0], 5)[0].name) == ROWS
     assert asks_the_index(store)
 
@@ -280,7 +282,7 @@ def test_rows_are_found_again_after_others_took_their_place_in_memory(
 
 
 def test_comparing_all_stays_the_way_where_it_is_quicker(template: Path, tmp_path: Path) -> None:
-    store = Store(Address(template), index_rows=ABOVE)
+    store = Store(Address(template), index_rows=ABOVE, recall=GOAL)
     plan = recall.measure(store, None)  # of 3,000 short vectors the product takes far less than a call of LanceDB
     assert plan is not None
     assert plan.steps == ()
@@ -291,7 +293,7 @@ def test_comparing_all_stays_the_way_where_it_is_quicker(template: Path, tmp_pat
 
 
 def test_a_small_collection_has_no_index(tmp_path: Path) -> None:
-    store = Store(Address(tmp_path), index_rows=ABOVE)
+    store = Store(Address(tmp_path), index_rows=ABOVE, recall=GOAL)
     store.create(MANIFEST)
     store.upsert([row(number, vector) for number, vector in enumerate(VECTORS[:ABOVE])])
     index.keep_up(store, always=True)
@@ -338,18 +340,19 @@ def test_a_lost_or_damaged_plan_compares_all_until_it_is_measured_again(store: S
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.torture)])
 def test_rounds_of_adding_removing_and_optimizing_keep_the_recall(store: Store, rounds: int) -> None:
+    """Over 900 neighbours."""
     here = dict(enumerate(VECTORS))
+    queries = moved(pictures(90, seed=2)).vectors
 
     def found() -> float:
         shares = []
-        for query in QUERIES:
+        for query in queries:
             numbers = np.array(list(here))
             order = np.argsort(-(np.stack([*here.values()]) @ query), kind="stable")[:10]
             seen = {number_of(one.name) for one in store.search(query, 10)}
             shares.append(len(seen & set(numbers[order].tolist())) / 10)
         return float(np.mean(shares))
 
-    before = found()
     for turn in range(rounds):
         new = {ROWS + 300 * turn + n: vector for n, vector in enumerate(pictures(300, seed=100 + turn))}
         gone = list(here)[turn::10][:300]
@@ -361,7 +364,7 @@ def test_rounds_of_adding_removing_and_optimizing_keep_the_recall(store: Store, 
         assert plan is not None
         store.vector_index.keep(plan)
         assert asks_the_index(store)
-        assert found() >= before - 0.01
+        assert found() >= 0.98
     assert len(store) == len(here)
 
 
@@ -404,7 +407,7 @@ def test_an_encoder_that_takes_no_text_or_is_another_one_asks_nothing(shared: St
 
 
 def test_optimize_measures_with_texts_and_info_says_what_it_gives(store: Store) -> None:
-    settings = Settings(index_rows=ABOVE)
+    settings = Settings(index_rows=ABOVE, recall=GOAL)
     collection = sightline.open(str(store.address), model=Seeds(), settings=settings)
     assert collection.info().measured_recall == store.vector_index.plan.recall  # type: ignore[union-attr]
     assert collection.info().index == "IvfRq"
