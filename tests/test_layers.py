@@ -14,7 +14,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "sightline"
 
 WORDS = {"schema", "answers", "reports", "errors", "config"}
 PARTS = {"sources", "media", "encoders", "store", "query", "plots", "hub", "ocr", "generate"}
-FLOWS = {"ask", "atlas", "examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate", "train"}
+FLOWS = {"ask", "atlas", "examples", "ingest", "reading", "executors", "retrieve", "rebuild", "verify", "evaluate"}
+FLOWS |= {"train"}
 FACADE = {"collection"}
 EDGES = {
     "answering",

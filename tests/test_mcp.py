@@ -503,9 +503,7 @@ def test_the_documented_tools_and_resources_are_those_there_are(cars: Collection
         assert re.findall(r"`(\w+)`", row) == list(tool.input_schema["properties"])
 
 
-def test_the_documented_client_runs(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_documented_client_runs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = 'command="sightline", args=["mcp", "-c", "data/tables#streets"]'
     assert before in block("python")
     now = f"command={sys.executable!r}, args={[str(HERE / 'mcp_process.py'), str(folder)]!r}"
