@@ -19,6 +19,10 @@ from sightline.schema import Hit, Place, Query, Term
 
 QUOTED = 120
 """Characters of a caption in a sentence; the whole of it stands with the picture."""
+BORNE_OUT = 1 / 3
+"""Share of what an encoder sees that captions have to say too, for the rest of it to be counted. Captions leave out a
+half and more of what is there; of what an encoder takes for horses and is none they say nothing at all.
+"""
 NAMED = 6
 """Captions in a sentence; further pictures are cited by their number alone."""
 
@@ -89,7 +93,7 @@ def _counted(evidence: Evidence) -> str:
     """
     wanted = evidence.question.query.text
     saying = {hit.id for hit in evidence.matches if wanted and facts.is_said(hit.text, wanted)}
-    alike = evidence.seen - saying
+    alike = evidence.seen - saying if len(evidence.seen & saying) >= BORNE_OUT * len(evidence.seen) else set()
     if not saying or not evidence.complete or (len(saying) == len(evidence.matches) and not alike):
         return f"{_share(evidence)} {_marks(_all(evidence))}."
     marks = _marks(number for number, hit in enumerate(evidence, 1) if hit.id in saying)
