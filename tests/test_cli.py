@@ -147,6 +147,7 @@ def test_help_imports_nothing_heavy() -> None:
         "cli",
         "flags",
         "grading",
+        "mapping",
         "measure",
         "progress",
         "render",
