@@ -88,6 +88,17 @@ def test_what_captions_do_not_bear_out_is_not_counted(
     assert "1 of 6 pictures" in text
 
 
+def test_a_thing_that_captions_give_another_colour_is_not_counted(
+    collection: sightline.Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can_tell(monkeypatch)
+    collection.add(_picture((250, 5, 0)), "a green wall")  # red to the encoder
+    assert (
+        "4 of 6 pictures show “a red wall”: the captions of 2 say so"
+        in collection.ask("how many pictures show a red wall?").text
+    )
+
+
 def test_filters_hold_for_what_is_seen(collection: sightline.Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     can_tell(monkeypatch)
     found = collection.ask("how many pictures show a red wall? text:wall")

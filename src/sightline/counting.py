@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sightline.background import Backgrounds
 from sightline.encoders import Encoder
-from sightline.facts import is_said, parts
+from sightline.facts import is_of_another_colour, is_said, parts
 from sightline.retrieve import seen
 from sightline.schema import Query, Term
 from sightline.store import Store
@@ -27,9 +27,8 @@ def counted(
     backgrounds: Backgrounds | None = None,
 ) -> frozenset[str]:
     """Ids of the pictures that pass the filters of `query` and are to be counted as showing all of it."""
-    asked = parts(query.text)
-    if len(asked) < 2:
-        return frozenset(hit.id for hit in seen(store, encoder, query, load=load, backgrounds=backgrounds))
+    several = parts(query.text)
+    asked = several if len(several) > 1 else [query.text]
     left_out = tuple(term for term in query.terms if term.excluded)
     found: list[set[str]] = []
     texts: dict[str, str] = {}
@@ -41,5 +40,6 @@ def counted(
     return frozenset(
         ident
         for ident, text in texts.items()
-        if all(ident in own or is_said(text, part) for part, own in zip(asked, found, strict=True))
+        if not is_of_another_colour(text, query.text)
+        and all(ident in own or is_said(text, part) for part, own in zip(asked, found, strict=True))
     )

@@ -124,6 +124,21 @@ def parts(wanted: str) -> list[str]:
     return [" ".join(part) for part in _parts(wanted)]
 
 
+def is_of_another_colour(text: str, wanted: str) -> bool:
+    """Whether captions give a thing that is asked for in a colour another one, and never that: a green traffic light is
+    no red one.
+    """
+    for part in parts(wanted):
+        words = part.split()
+        asked = {_COLOURS[word] for word in words if word in _COLOURS}
+        thing = " ".join(word for word in words if word not in _COLOURS)
+        if asked and thing and is_said(text, thing) and not is_said(text, part):
+            others = set(_COLOURS.values()) - asked
+            if any(is_said(text, f"{colour} {thing}") for colour in others):
+                return True
+    return False
+
+
 def _parts(wanted: str) -> Iterator[list[str]]:
     part: list[str] = []
     for word in words_of(wanted):
