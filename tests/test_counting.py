@@ -99,6 +99,14 @@ def test_a_thing_that_captions_give_another_colour_is_not_counted(
     )
 
 
+def test_a_number_needs_nothing_that_only_the_table_has(
+    collection: sightline.Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.ask("how many pictures show a red wall?")  # the snapshot is up to date now
+    monkeypatch.setattr(type(collection._store.rows), "read", lambda *args: pytest.fail("asked LanceDB"))
+    assert collection.ask("how many pictures show a red wall?").citations
+
+
 def test_filters_hold_for_what_is_seen(collection: sightline.Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     can_tell(monkeypatch)
     found = collection.ask("how many pictures show a red wall? text:wall")

@@ -385,3 +385,47 @@ def test_a_search_from_the_shell_imports_no_lancedb(tmp_path: Path, capsys: pyte
     ran = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "0 []", ran.stderr
     assert ran.stdout.count("\n") == 4
+
+
+# ---- what the table alone has ---------------------------------------------------------------------------------
+
+
+def test_whole_items_come_by_address_as_by_scanning(store: Store) -> None:
+    store.upsert([row(7, "another text")])  # where it lay before, nothing lies now
+    store.remove([row(3).item.id])
+    ids = [row(number).item.id for number in (2, 7, 3, 29)]
+    there, scanned = store.items(ids), slow(store).items(ids)
+    assert there == scanned
+    assert [there[ids[at]].item.text for at in (0, 1, 3)] == ["picture number 2", "another text", "picture number 29"]
+    assert store.versioned_thumbnails(ids) == slow(store).versioned_thumbnails(ids)
+    assert [store.digest(ident) for ident in ids] == [slow(store).digest(ident) for ident in ids]
+    by_uri = store.get("file:///p/2.jpg")
+    assert by_uri is not None
+    assert by_uri.id == ids[0]
+    assert store.get("no such thing") is None
+
+
+def test_a_table_made_anew_in_its_place_is_not_taken_for_the_one_before(store: Store, tmp_path: Path) -> None:
+    assert store.items([row(1).item.id])
+    other = Store(Address(tmp_path))
+    other.drop()
+    other.create(MANIFEST)
+    other.upsert([row(number, f"new {number}") for number in reversed(range(30))])
+    index.tend(other)
+    assert other.mirror.update()
+    fresh = store.items([row(1).item.id])
+    assert [item.item.text for item in fresh.values()] == ["new 1"]
+
+
+def test_an_address_that_another_row_has_by_now_is_not_believed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = held(store).addresses_of([row(5).item.id])
+    monkeypatch.setattr(Snapshot, "addresses_of", lambda self, ids: wrong)
+    [(ident, item)] = store.items([row(1).item.id]).items()
+    assert (ident, item.item.text) == (row(1).item.id, "picture number 1")
+
+
+def test_rows_that_pass_are_counted_without_lancedb(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held(store)
+    monkeypatch.setattr(type(store.rows), "table", property(lambda self: pytest.fail("asked LanceDB")))
+    assert (store.count(), len(store)) == (30, 30)
+    assert store.count(filters=[Filter("words", "2")]) == 1

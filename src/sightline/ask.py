@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from sightline import calibrate
 from sightline import query as query_language
@@ -26,7 +27,7 @@ from sightline.generate import Generator, Rewriter, name_of
 from sightline.grounding import MOST, Grounding, check
 from sightline.retrieve import MOST as MOST_HITS
 from sightline.retrieve import grouped, retrieve
-from sightline.schema import Hit, Query
+from sightline.schema import Hit, Query, StoredItem
 from sightline.store import Store
 
 MOST_SHOWN = 100
@@ -99,8 +100,27 @@ def _moment(hit: Hit) -> float:
 
 def _known(store: Store, evidence: Evidence) -> Evidence:
     """With all that is known of each shown hit."""
-    items = {hit.id: item for hit in evidence if (item := store.get(hit.id)) is not None}
-    return replace(evidence, items=items)
+    return replace(evidence, items=_Items(store, [hit.id for hit in evidence]))
+
+
+class _Items(Mapping[str, StoredItem]):
+    """All that a store knows of some ids, read when it is first looked at: a number needs none of it."""
+
+    def __init__(self, store: Store, ids: Sequence[str]) -> None:
+        self._store, self._ids = store, ids
+
+    @cached_property
+    def _known(self) -> Mapping[str, StoredItem]:
+        return self._store.items(self._ids)
+
+    def __getitem__(self, ident: str) -> StoredItem:
+        return self._known[ident]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 # ---- speaking -------------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ class DurableTable:
         self._db: Any = None
         self._table: Any = None
         self._syncer: Syncer | None = None
+        self._former: tuple[tuple[int, int], Any] | None = None
+        self._opening = threading.Lock()
 
     @property
     def exists(self) -> bool:
@@ -74,6 +76,18 @@ class DurableTable:
             self._table = self._open()
             self._syncer = Syncer(self.folder)
         return self._table
+
+    def at(self, version: int, time_ns: int) -> Any:
+        """The table at a version, for reading; the one that was asked for last stays open.
+
+        The time of its manifest tells it from a table that was made anew in its place.
+        """
+        with self._opening:
+            if self._former is None or self._former[0] != (version, time_ns):
+                table = self.another()
+                table.checkout(version)
+                self._former = (version, time_ns), table
+            return self._former[1]
 
     def create(self, schema: pa.Schema) -> None:
         """Make the table unless it is there. Fields keep their metadata, the schema too."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import BadVectors, CollectionError
 from sightline.looks import look
-from sightline.schema import Encoded, Item, Modality, Place, vector_digest, whole
+from sightline.schema import Encoded, Item, Modality, Place, Reading, StoredItem, vector_digest, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,6 +170,24 @@ def item_of(row: dict[str, Any]) -> Item:
         size=row["size"],
         mtime_ns=row["mtime_ns"],
         meta=json.loads(row["meta"] or "{}"),
+    )
+
+
+def stored_item_of(row: dict[str, Any]) -> StoredItem:
+    """Of a row with the columns ITEM."""
+    return StoredItem(
+        item=item_of(row),
+        id=row["id"],
+        version=row["version"],
+        width=row["width"],
+        height=row["height"],
+        captured_at=row["captured_at"],
+        added_at=row["added_at"],
+        thumbnail=row["thumbnail"] or b"",
+        camera=row.get("camera") or "",
+        place=place_of(row),
+        ocr=row["ocr"],
+        reading=Reading.loads(row["ocr_boxes"]),
     )
 
 

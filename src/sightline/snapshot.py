@@ -279,6 +279,10 @@ class Snapshot:
         slots = np.array(list(self._slots_of(ids).values()), np.intp)
         return {one.id: one for one in self._hits(slots, np.zeros(len(slots), np.float32), None)}
 
+    def addresses_of(self, ids: Sequence[str]) -> list[int]:
+        """The Lance addresses of the rows of these ids that are there, in any order."""
+        return [int(self.arrays["addresses"][slot]) for slot in self._slots_of(ids).values()]
+
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """The vectors (n, dim) of these ids, in their order; NaN for one that is not there."""
         at = self._slots_of(ids)

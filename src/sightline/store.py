@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,7 @@ from sightline.rows import (
     pictures_schema,
     place_of,
     starts_with,
+    stored_item_of,
     table_of,
     unique,
 )
@@ -56,7 +58,6 @@ from sightline.schema import (
     Encoded,
     Filter,
     Manifest,
-    Reading,
     Skipped,
     SkipReason,
     StoredItem,
@@ -220,28 +221,17 @@ class Store:
 
     def get(self, ident: str) -> StoredItem | None:
         """One item by id or uri, without its vector."""
-        from lancedb.expr import col, lit
-
-        where = (col("id") == lit(ident)).or_(col("uri") == lit(ident))
         columns = self.had(ITEM)
-        rows = self._read_rows(lambda t: t.search().where(where).select(columns).limit(1).to_arrow()).to_pylist()
+        rows = self._of_ids([ident], columns).to_pylist()
         if not rows:
-            return None
-        row = rows[0]
-        return StoredItem(
-            item=item_of(row),
-            id=row["id"],
-            version=row["version"],
-            width=row["width"],
-            height=row["height"],
-            captured_at=row["captured_at"],
-            added_at=row["added_at"],
-            thumbnail=row["thumbnail"] or b"",
-            camera=row.get("camera") or "",
-            place=place_of(row),
-            ocr=row["ocr"],
-            reading=Reading.loads(row["ocr_boxes"]),
-        )
+            uri = is_in("uri", [ident])
+            rows = self._read_rows(lambda t: t.search().where(uri).select(columns).limit(1).to_arrow()).to_pylist()
+        return stored_item_of(rows[0]) if rows else None
+
+    def items(self, ids: Sequence[str]) -> dict[str, StoredItem]:
+        """Those of these ids that there are, by id, without their vectors."""
+        rows = self._of_ids(ids, self.had(ITEM)).to_pylist() if ids else []
+        return {row["id"]: stored_item_of(row) for row in rows}
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Found]:
         """At most `n` different rows at random."""
@@ -270,8 +260,7 @@ class Store:
 
     def digest(self, ident: str) -> str | None:
         """The digest of an id's vector, of the day when it was written."""
-        where = is_in("id", [ident])
-        table = self._read_rows(lambda t: t.search().where(where).select(["vector_digest"]).limit(1).to_arrow())
+        table = self._of_ids([ident], ["vector_digest"])
         return table["vector_digest"][0].as_py() if len(table) else None
 
     def count_under(self, prefix: str) -> int:
@@ -280,7 +269,11 @@ class Store:
     def count(self, *, where: str | None = None, filters: Sequence[Filter] = ()) -> int:
         """How many rows pass. Raises QueryError for a bad where-clause."""
         both = self._passing(where, filters)
-        return self._refusing(where, lambda t: int(t.count_rows(both) if both else t.count_rows()))
+
+        def in_table() -> int:
+            return self._refusing(where, lambda t: int(t.count_rows(both) if both else t.count_rows()))
+
+        return in_table() if where else self._quickly(lambda now: int(now.passing(filters).sum()), in_table)
 
     def search(
         self,
@@ -419,8 +412,7 @@ class Store:
 
     def versioned_thumbnails(self, ids: Sequence[str]) -> dict[str, Thumbnail]:
         """The same, each with the version of its picture."""
-        columns = ["id", "thumbnail", "version"]
-        table = self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(columns).to_arrow())
+        table = self._of_ids(ids, ["id", "thumbnail", "version"])
         return {row["id"]: Thumbnail(row["thumbnail"] or b"", row["version"]) for row in table.to_pylist()}
 
     def picture(self, version: str) -> bytes | None:
@@ -573,6 +565,23 @@ class Store:
             except Damaged:
                 self.mirror.spoiled()
         return in_table()
+
+    def _of_ids(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """These columns of the rows with these ids, in any order. An id has to be scanned for, an address is taken."""
+
+        def scanned() -> pa.Table:
+            return self._read_rows(lambda t: t.search().where(is_in("id", ids)).select(list(columns)).to_arrow())
+
+        def taken(now: Snapshot) -> pa.Table:
+            addresses = now.addresses_of(ids)
+            with suppress(RuntimeError):  # cleaned away by another process, or damaged: the scan tells
+                table = self.rows.at(now.state.version, now.state.head.mtime_ns)
+                found = table.take_row_ids(addresses).select([*{"id": 0, **dict.fromkeys(columns)}]).to_arrow()
+                if len(found) == len(addresses) and {*found["id"].to_pylist()} <= {*ids}:
+                    return found
+            return scanned()
+
+        return self._quickly(taken, scanned)
 
     def full_text(self) -> frozenset[str]:
         """The columns that have a full-text index."""
