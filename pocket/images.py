@@ -25,7 +25,7 @@ from pocket.towers import ImageTower, Place
 from sightline.train import contrastive_loss
 
 MEAN, STD = (0.45, 0.44, 0.42), (0.26, 0.26, 0.27)
-SHARES = {"flickr8k_train": 36, "streets": 44, "tiny_imagenet_32k": 38, "caltech101_80": 10}
+SHARES = {"flickr8k_train": 34, "streets": 56, "tiny_imagenet_32k": 32, "caltech101_80": 6}
 """Pictures of each set in a batch of 128."""
 ALIKE = 0.85  # captions whose teacher vectors are closer than this are not negatives of each other
 WEIGHTS = {"caption": 1.0, "tiny": 1.0, "caltech": 0.3, "questions": 8.0, "plain": 0.5, "cells": 6.0}

@@ -57,7 +57,7 @@ EDGES = {
 NOUNS_OF = {
     **dict.fromkeys(("conditions", "durability", "fragments", "history", "index", "rows", "salvage", "texts"), "store"),
     **dict.fromkeys(("copying", "mirror", "passing", "postings", "snapshot", "stems"), "store"),
-    **dict.fromkeys(("ann", "presence", "recall"), "store"),
+    **dict.fromkeys(("ann", "cells", "presence", "recall"), "store"),
     **dict.fromkeys(("dates", "followups", "forms", "phrases", "questions"), "query"),
     **dict.fromkeys(("signatures", "decoding", "looks"), "media"),
     "captions": "sources",

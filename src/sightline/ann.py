@@ -1,10 +1,10 @@
 """The index over vectors of a large collection: what it is asked for, and what is done with its answer.
 
-Above `above` rows LanceDB keeps an index (`index.py` makes it): vectors in partitions, each as one bit for a dimension.
-It gives candidates, and their exact cosines decide. Into how many partitions to look and how many candidates to take is
-the `Plan`, chosen by measuring (`recall.py`) and kept in `.sightline/TABLE.index`, which may be lost: without a plan
-every vector is compared, as it is where few rows pass a filter and while LanceDB is not loaded yet. Knows nothing of
-how plans are made. Why: docs/decisions/0012-index.md.
+Above `above` rows a collection with a snapshot has cells (`cells.py`), a larger one LanceDB's index (`index.py` makes
+them). Either gives candidates, and their exact cosines decide. Into how many cells or partitions to look and how many
+candidates to take is the `Plan`, chosen by measuring (`recall.py`) and kept in `.sightline/TABLE.index`, which may be
+lost: without a plan every vector is compared, as it is where few rows pass a filter. Knows nothing of how plans are
+made. Why: docs/decisions/0012-index.md.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,27 +21,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.cells import Cells, opened, path_of
 from sightline.durability import DurableTable
 from sightline.schema import Filter, Vectors
 from sightline.snapshot import Slots, Snapshot
 
-ABOVE = 300_000
-"""Up to so many rows comparing every vector takes no longer than a person notices."""
+ABOVE = 20_000
+"""Up to so many rows comparing every vector takes a few milliseconds."""
 TARGET = 0.98
 """Recall that is looked for: share of the nearest rows that a search has to find."""
-FEW = 15
-"""Where no more than `above` / FEW rows pass a filter all are compared: gathering them is quicker than asking."""
+FEW, FEW_SHARE = 1_000, 0.01
+"""Where no more rows pass a filter, or no larger share, all are compared: gathering them is as quick as asking."""
 WIDER = 1.5
 """Where a share p of the rows passes, the best k lie among the k / p best of all, give or take: so much further."""
-PATIENCE = 8
-"""Searches of one process that are answered without LanceDB: a command ends before its import would be earned back."""
 MOST_REFINED = 1_000
-_FORM = 1
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How the `rank` nearest rows are found: partitions to look into, candidates to compare exactly.
+    """How the `rank` nearest rows are found: cells or partitions to look into, candidates to compare exactly.
 
     `recall` is the share of them that came back, measured; `ms` is the time that one search took.
     """
@@ -102,25 +99,42 @@ class Questions:
 
 
 class VectorIndex:
-    """The index of `table`, for collections of more than `above` rows (0: never), with its plan in `path`.
+    """The index of `table` and of its snapshot in `folder`, for collections of more than `above` rows (0: never).
 
-    `questions` gives what the index is measured with; None, or where it gives None: pictures.
+    Its plan is in `path`. `questions` gives what the index is measured with; None, or where it gives None: pictures.
     """
 
     questions: Callable[[], Questions | None] | None = None
 
-    def __init__(self, path: Path, table: DurableTable, *, above: int = ABOVE, target: float = TARGET) -> None:
-        self.path, self.above, self.target = path, above, target
-        self.few = above // FEW
+    def __init__(
+        self, path: Path, folder: Path, table: DurableTable, *, above: int = ABOVE, target: float = TARGET
+    ) -> None:
+        self.path, self.folder, self.above, self.target = path, folder, above, target
         self._rows = table
         self._read: tuple[int, Plan | None] = (0, None)
-        self._opened: tuple[int, Any, str | None] | None = None
-        self._opening = threading.Lock()
-        self._waited = 0
+        self._cells: tuple[tuple[int, int], Cells | None] | None = None
+        self._name: tuple[int, str | None] | None = None
 
-    def wanted(self, rows: int, dim: int) -> bool:
-        """Whether so many rows are worth an index. LanceDB packs dimensions by eight."""
-        return bool(self.above) and rows > self.above and dim % 8 == 0
+    def wanted(self, rows: int) -> bool:
+        """Whether so many rows are worth an index."""
+        return bool(self.above) and rows > self.above
+
+    def cells(self, now: Snapshot) -> Cells | None:
+        """Those of this snapshot; a look at the file's time tells of new ones."""
+        try:
+            key = now.number, os.stat(path_of(self.folder, now.number)).st_mtime_ns
+        except OSError:
+            return None
+        if self._cells is None or self._cells[0] != key:
+            self._cells = key, opened(self.folder, now.number)
+        return self._cells[1]
+
+    def name_in(self, now: Snapshot | None) -> str | None:
+        """The name of the index that a search asks: of a snapshot's cells, or of LanceDB's index."""
+        if now is None:
+            return self._rows.read(name_of)
+        cells = self.cells(now)
+        return None if cells is None else cells.name
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -131,24 +145,24 @@ class VectorIndex:
 
         Recall is kept for the first `sure` of them. None: compare every vector. Raises snapshot.Damaged.
         """
-        plan = self.plan
-        if plan is None or not plan.steps or plan.encoder != now.state.manifest.fingerprint or not self._is_worth_it():
+        plan, cells = self.plan, self.cells(now)
+        if plan is None or cells is None or plan.name != cells.name:
             return None
-        there = now.passing(filters) if filters else None
+        if plan.encoder != now.state.manifest.fingerprint:
+            return None
+        there = now.comparable & now.passing(filters) if filters else None
         rows = len(now) if there is None else int(there.sum())
         share = rows / max(len(now), 1)
         step = plan.step(sure if there is None else math.ceil(WIDER * sure / max(share, 1e-9)))
-        if step is None or rows <= self.few:
+        if step is None or (there is not None and self.are_few(rows, len(now))):
             return None
-        addresses = self._ask(now, plan, vector, step.probes, max(step.pool, math.ceil(WIDER * k / share)))
-        if addresses is None:
-            return None
-        slots, cosines = now.ranked(now.slots_at(addresses), vector)
-        if there is not None:
-            passes = there[slots]
-            if passes[: step.rank].sum() < min(sure, rows):
-                return None  # those that pass lie further down than the candidates are known to be complete
-            slots, cosines = slots[passes], cosines[passes]
+        unit = vector / np.linalg.norm(vector)
+        pool = max(step.pool, math.ceil(WIDER * k))
+        known, among = cells.candidates(unit, step.probes, pool, there=there, rank=step.rank)
+        later = now.later(cells.slots, unit, pool, there)
+        if there is not None and among < min(sure, int(there[: cells.slots].sum())):
+            return None  # what passes lies further down than the candidates are known to be complete
+        slots, cosines = now.ranked(np.concatenate([known, later]), vector)
         if len(slots) < min(k, rows):
             return None
         now.check(slots[:k])
@@ -167,42 +181,17 @@ class VectorIndex:
         return query.nprobes(partitions_of(plan.name) if filtered else step.probes).refine_factor(refined)
 
     def are_few(self, passing: int, rows: int) -> bool:
-        """Whether so many rows that pass a filter are better all compared by LanceDB."""
-        return passing <= max(self.few, rows // 100)
-
-    def _is_worth_it(self) -> bool:
-        """Loading LanceDB takes longer than a few exact searches."""
-        self._waited += 1
-        return "lancedb" in sys.modules or self._waited > PATIENCE
-
-    def warm(self) -> None:
-        """Many searches will come: wait for none of them to load LanceDB."""
-        self._waited = PATIENCE
+        """Whether so many rows that pass a filter are better all compared."""
+        return passing <= max(FEW, FEW_SHARE * rows)
 
     def _is_asked(self, plan: Plan) -> bool:
         """Whether the plan is of the index that the table in hand has."""
         with suppress(RuntimeError, ValueError, OSError):
-            return self._at(int(self._rows.table.version))[1] == plan.name
+            version = int(self._rows.table.version)
+            if self._name is None or self._name[0] != version:
+                self._name = version, name_of(self._rows.table)
+            return self._name[1] == plan.name
         return False
-
-    def _ask(
-        self, now: Snapshot, plan: Plan, vector: NDArray[np.float32], probes: int, pool: int
-    ) -> NDArray[np.int64] | None:
-        """Addresses of the candidates; None where the index is another one, or cannot be read."""
-        with suppress(RuntimeError, ValueError, OSError):
-            table, name = self._at(now.state.version)
-            if name == plan.name:
-                return candidates(table, vector, probes, pool)
-        return None
-
-    def _at(self, version: int) -> tuple[Any, str | None]:
-        """The table at a version, and the name of its index over the vectors; opened once for each."""
-        with self._opening:
-            if self._opened is None or self._opened[0] != version:
-                table = self._rows.another()
-                table.checkout(version)
-                self._opened = version, table, name_of(table)
-            return self._opened[1], self._opened[2]
 
     # -- the plan -----------------------------------------------------------------------------------------------
 
@@ -227,16 +216,6 @@ class VectorIndex:
     def forget(self) -> None:
         with suppress(OSError):
             self.path.unlink()
-
-
-def candidates(table: Any, vector: NDArray[np.float32], probes: int, pool: int) -> NDArray[np.int64]:
-    """The Lance addresses of the `pool` nearest rows, by what the index knows of them, best first.
-
-    Rows that are not in the index yet are among them: LanceDB compares those one by one.
-    """
-    query = table.search(vector, vector_column_name="vector").distance_type("cosine")
-    found = query.nprobes(probes).limit(pool).with_row_id(True).select(["_rowid", "_distance"]).to_arrow()
-    return np.asarray(found["_rowid"]).astype(np.int64)
 
 
 def name_of(table: Any) -> str | None:

@@ -306,8 +306,8 @@ class Collection:
         )
 
     def warm(self) -> None:
-        """Get ready for many searches: a process that makes only a few does without what this loads."""
-        self._store.vector_index.warm()
+        """Load now what a first visitor would wait for: the snapshot, its cells, and LanceDB for thumbnails."""
+        self._store.warm()
 
     def dups(self) -> Duplicates:
         """The groups of near-duplicates, and which of each to keep; nothing is deleted (docs/groups.md).

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         default=2_000_000, ge=0, description="collections of at most so many rows are searched from a snapshot; 0: none"
     )
     index_rows: int = Field(
-        default=300_000, ge=0, description="collections of more rows get an index over their vectors; 0: never"
+        default=20_000, ge=0, description="collections of more rows get an index over their vectors; 0: never"
     )
     recall: float = Field(
         default=0.98, gt=0, le=1, description="share of the nearest pictures that a search by the index has to find"

@@ -1,26 +1,31 @@
-"""Which indexes a collection has and when they are tended. The store's third noun; knows LanceDB's indexes only.
+"""Which indexes a collection has and when they are tended. The store's third noun.
 
-Full text over the captions, the names and what was read in the pictures; the index over the vectors of a large
-collection, and how it is to be asked; compaction of small fragments, removal of versions that nobody reads any more.
+Full text over the captions, the names and what was read in the pictures; the cells of a large collection's snapshot, or
+LanceDB's index where it has none, and how they are to be asked; compaction of small fragments, removal of versions that
+nobody reads any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sightline import recall
-from sightline.ann import name_of, named, partitions_of
+from sightline import cells, recall
+from sightline.ann import VectorIndex, name_of, named, partitions_of
 from sightline.fragments import damaged_indexes
 from sightline.rows import FILE_WORDS, STOP_WORDS, is_in
+from sightline.snapshot import Snapshot
 from sightline.store import Store
 
 KEEP_VERSIONS = timedelta(hours=1)
 """A reader in another process may still hold an older version: cleaning younger ones breaks it."""
 
+CELLS = "IvfPca"
+"""What `info` calls the index over vectors where the snapshot's cells are it, in the manner of LanceDB's names."""
 TEXTS = frozenset({"text", "ocr", "name"})
 """Columns with full text: the captions, what was read in the pictures, the names of files and folders."""
 
@@ -38,6 +43,8 @@ PARTITION = 4_096
 FEWEST_PARTITIONS = 16
 OUTGROWN = 4
 """With so many times more, or fewer, partitions than it should have an index is made anew."""
+LATER_SHARE = 20
+"""Cells are made anew when one of so many rows came in after them; those are compared one by one."""
 FEW_FRAGMENTS = 8
 """With no more, `optimize` leaves a side table alone: for an hour its files would only lie there twice."""
 
@@ -62,31 +69,55 @@ def state(store: Store) -> IndexState:
         unindexed = table.count_rows() if text is None else text.num_unindexed_rows
         for other in (indices.get("ocr"), vector):
             unindexed = max(unindexed or 0, (other.num_unindexed_rows or 0) if other is not None else 0)
-        plan = store.vector_index.plan
         return IndexState(
             fragments=_fragments(table),
             unindexed=int(unindexed or 0),
             vector_index=None if vector is None else str(vector.index_type),
-            recall=plan.recall if plan is not None and vector is not None and plan.name == vector.name else None,
+            recall=_recall(store, None if vector is None else vector.name),
         )
 
-    return store.rows.read(look)
+    told = store.rows.read(look)
+    now = store.mirror.current()
+    own = None if now is None else store.vector_index.cells(now)
+    if now is None or own is None:
+        return told
+    later = int(now.alive[own.slots :].sum())
+    return replace(told, unindexed=max(told.unindexed, later), vector_index=CELLS, recall=_recall(store, own.name))
+
+
+def _recall(store: Store, name: str | None) -> float | None:
+    """What the index of this name was measured to give."""
+    plan = store.vector_index.plan
+    return plan.recall if plan is not None and plan.name == name else None
 
 
 def keep_up(store: Store, *, always: bool = False, older_than: timedelta | None = None) -> None:
-    """Tend the tables, bring the snapshot up to them, and measure how the index over vectors is to be asked.
+    """Tend the tables, bring the snapshot and its cells up to them, and measure how the index is to be asked.
 
     Each only where that is due, or `always`.
     """
     tend(store, always=always, older_than=older_than)
     store.mirror.update(tidy=always)
     index, plan = store.vector_index, store.vector_index.plan
-    if not index.wanted(len(store), store.manifest.dim):
+    if not index.wanted(len(store)):
         return
-    if always or plan is None or not recall.holds(plan, store):
+    now = store.mirror.current()
+    if now is not None:
+        _make_cells(index, now)
+    name = index.name_in(now)
+    if always or plan is None or not recall.holds(plan, store, name):
         made = recall.measure(store, index.questions() if index.questions else None)
         if made is not None:
             index.keep(made)
+
+
+def _make_cells(index: VectorIndex, now: Snapshot) -> None:
+    """Where there are none, or many rows came in since. A folder that cannot be written to costs time, no more."""
+    had = index.cells(now)
+    later = len(now) if had is None else int(now.comparable[had.slots :].sum())
+    if had is None or later > max(MANY_UNINDEXED, len(now) // LATER_SHARE):
+        with suppress(OSError):
+            cells.make(now, index.folder)
 
 
 def tend(store: Store, *, always: bool = False, older_than: timedelta | None = None) -> bool:
@@ -191,8 +222,8 @@ def _partitions_due(store: Store, rows: int, *, damaged: bool) -> int | None:
     None: all is well.
     """
     name = store.rows.read(name_of)
-    if not store.vector_index.wanted(rows, store.manifest.dim):
-        return 0 if name is not None and 2 * rows <= store.vector_index.above else None
+    if store.mirror.takes(rows) or not store.vector_index.wanted(rows) or store.manifest.dim % 8:
+        return 0 if name is not None else None
     partitions = max(FEWEST_PARTITIONS, round(rows / PARTITION))
     if name is None or damaged:
         return partitions

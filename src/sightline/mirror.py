@@ -52,6 +52,10 @@ class Mirror:
         self._again_at = 0.0
         self._working = threading.RLock()
 
+    def takes(self, rows: int) -> bool:
+        """Whether a collection of so many rows has a snapshot."""
+        return bool(self._most_rows) and rows <= self._most_rows
+
     def current(self) -> Snapshot | None:
         """The snapshot, if it shows the newest version or a little work makes it do so; None: ask LanceDB."""
         if not self._most_rows:
@@ -151,7 +155,7 @@ class Mirror:
     def _brought_up(self, *, tidy: bool) -> Snapshot | None:
         table, state = self._newest()
         rows = sum(one.rows for one in state.fragments)
-        if rows > self._most_rows:
+        if not self.takes(rows):
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
         former = self._former(state, whole=tidy)

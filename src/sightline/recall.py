@@ -12,23 +12,26 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.ann import Plan, Questions, Step, candidates, name_of, partitions_of
+from sightline.ann import Plan, Questions, Step, name_of, partitions_of
+from sightline.cells import Cells
 from sightline.rows import matrix
 from sightline.schema import Vectors
+from sightline.snapshot import Snapshot
 from sightline.store import Store
 
-RANKS = (10, 30, 100)
+RANKS = (10, 30, 100, 300)
 """How many of the nearest rows are to be found: with a filter that lets a tenth pass, the best ten are of the first
 hundred."""
 POOLS = (50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800)
 CODE = 1 / 32
-"""What comparing by the index reads of a row, against comparing exactly: one bit of a dimension's 32."""
+"""What comparing by LanceDB's index reads of a row, against comparing exactly: one bit of a dimension's 32."""
 FIRST_PROBES = 8
+PROBES_GROW = 1.5
 QUESTIONS = 128
 TIMED = 5
 MARGIN = 0.25
@@ -71,33 +74,49 @@ class Choice:
     cost: float
 
 
-def holds(plan: Plan, store: Store) -> bool:
-    """Whether what was measured still says what a search gets."""
-    here = store.manifest.fingerprint, store.vector_index.target
-    if (plan.encoder, plan.target) != here or plan.name != store.rows.read(name_of):
-        return False
-    return abs(len(store) - plan.rows) <= GREW * plan.rows
+class Index(Protocol):
+    """What is measured: an index of so many `partitions`, whose codes take the share `code` of a vector."""
+
+    name: str
+    partitions: int
+    code: float
+
+    def blocks(self) -> Iterable[tuple[NDArray[np.int64], Vectors]]:
+        """All rows: numbers (n,) and unit vectors (n, dim)."""
+
+    def candidates(self, query: NDArray[np.float32], probes: int, pool: int) -> NDArray[np.int64]:
+        """Numbers of the `pool` nearest rows by what the index knows of them, best first."""
+
+    def refined(self, query: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+        """Compares these rows exactly, as a search does."""
+
+    def compared(self, query: NDArray[np.float32]) -> None:
+        """Compares all rows exactly, as a search without the index does."""
+
+
+def holds(plan: Plan, store: Store, name: str | None) -> bool:
+    """Whether what was measured still says what a search with the index `name` gets."""
+    here = name, store.manifest.fingerprint, store.vector_index.target
+    return (plan.name, plan.encoder, plan.target) == here and abs(len(store) - plan.rows) <= GREW * plan.rows
 
 
 def measure(store: Store, asked: Questions | None, clock: Callable[[], float] = time.perf_counter) -> Plan | None:
-    """The plan for the index as it is now; None where there is no index. `asked` None: pictures moved off their kind.
+    """The plan for the index as it is now; None where there is none. `asked` None: pictures moved off their kind.
 
     Takes one pass over all vectors, and some hundred searches.
     """
-    name = store.rows.read(name_of)
-    if name is None:
+    index = _index_of(store)
+    if index is None:
         return None
     asked = asked or moved(store.drawn(QUESTIONS).vectors)
     vectors = asked.vectors[:QUESTIONS]
-    table = store.rows.another()
-    truth = exact(_blocks(table, store.manifest.dim), vectors, RANKS[-1])
+    truth = exact(index.blocks(), vectors, RANKS[-1])
     target = store.vector_index.target
-    partitions = partitions_of(name)
-    trials = _trials(table, vectors, truth, partitions)
-    choices = chosen(trials, target, per_probe=CODE * len(store) / partitions)
-    exact_ms, ms = _times(store, table, vectors[:TIMED], choices, clock)
+    trials = _trials(index, vectors, truth)
+    choices = chosen(trials, target, per_probe=index.code * len(store) / index.partitions)
+    exact_ms, ms = _times(index, vectors[:TIMED], choices, clock)
     return Plan(
-        name=name,
+        name=index.name,
         encoder=store.manifest.fingerprint,
         rows=len(store),
         target=target,
@@ -163,23 +182,75 @@ def moved(pictures: Vectors) -> Questions:
 # ---- inside ---------------------------------------------------------------------------------------------------
 
 
-def _blocks(table: Any, dim: int) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-    import pyarrow as pa
+def _index_of(store: Store) -> Index | None:
+    """The cells of the store's snapshot; without a snapshot LanceDB's index."""
+    now = store.mirror.current()
+    if now is not None:
+        cells = store.vector_index.cells(now)
+        return None if cells is None else _Celled(now, cells)
+    table = store.rows.another()
+    name = name_of(table)
+    return None if name is None else _Indexed(table, name, store.manifest.dim)
 
-    for batch in table.search().select(["vector"]).with_row_id(True).to_batches(batch_size=AT_ONCE):
-        vectors = matrix(pa.chunked_array([batch["vector"]]), dim)
-        there = np.isfinite(vectors).all(axis=1)
-        yield np.asarray(batch["_rowid"]).astype(np.int64)[there], vectors[there]
+
+class _Celled:
+    """Numbers are slots."""
+
+    def __init__(self, now: Snapshot, cells: Cells) -> None:
+        self._now, self._cells = now, cells
+        self.name, self.partitions, self.code = cells.name, len(cells), cells.share
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+        return self._now.units(np.flatnonzero(self._now.comparable[: self._cells.slots]))
+
+    def candidates(self, query: NDArray[np.float32], probes: int, pool: int) -> NDArray[np.int64]:
+        return self._cells.candidates(query, probes, pool)[0]
+
+    def refined(self, query: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+        self._now.ranked(numbers, query)
+
+    def compared(self, query: NDArray[np.float32]) -> None:
+        self._now.nearest(query[None, :], RANKS[0])
 
 
-def _trials(table: Any, queries: Vectors, truth: NDArray[np.int64], partitions: int) -> Iterator[Trial]:
-    probes = min(FIRST_PROBES, partitions)
+class _Indexed:
+    """Numbers are the addresses of rows in Lance."""
+
+    def __init__(self, table: Any, name: str, dim: int) -> None:
+        self._table, self._dim = table, dim
+        self.name, self.partitions, self.code = name, partitions_of(name), CODE
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+        import pyarrow as pa
+
+        for batch in self._table.search().select(["vector"]).with_row_id(True).to_batches(batch_size=AT_ONCE):
+            vectors = matrix(pa.chunked_array([batch["vector"]]), self._dim)
+            there = np.isfinite(vectors).all(axis=1)
+            yield np.asarray(batch["_rowid"]).astype(np.int64)[there], vectors[there]
+
+    def candidates(self, query: NDArray[np.float32], probes: int, pool: int) -> NDArray[np.int64]:
+        found = self._asked(query).nprobes(probes).limit(pool).to_arrow()
+        return np.asarray(found["_rowid"]).astype(np.int64)
+
+    def refined(self, query: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+        self._table.take_row_ids(numbers.tolist()).select(["vector"]).to_arrow()
+
+    def compared(self, query: NDArray[np.float32]) -> None:
+        self._asked(query).bypass_vector_index().limit(RANKS[0]).to_arrow()
+
+    def _asked(self, query: NDArray[np.float32]) -> Any:
+        built = self._table.search(query, vector_column_name="vector").distance_type("cosine")
+        return built.with_row_id(True).select(["_rowid", "_distance"])
+
+
+def _trials(index: Index, queries: Vectors, truth: NDArray[np.int64]) -> Iterator[Trial]:
+    probes = min(FIRST_PROBES, index.partitions)
     while True:
-        found = [candidates(table, query, probes, POOLS[-1]) for query in queries]
+        found = [index.candidates(query, probes, POOLS[-1]) for query in queries]
         yield Trial(probes, np.stack([_places(one, wanted) for one, wanted in zip(found, truth, strict=True)]))
-        if probes == partitions:
+        if probes == index.partitions:
             return
-        probes = min(2 * probes, partitions)
+        probes = min(round(PROBES_GROW * probes), index.partitions)
 
 
 def _places(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,26 +260,17 @@ def _places(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.i
 
 
 def _times(
-    store: Store, table: Any, queries: Vectors, choices: Sequence[Choice], clock: Callable[[], float]
+    index: Index, queries: Vectors, choices: Sequence[Choice], clock: Callable[[], float]
 ) -> tuple[float, list[float]]:
     """Milliseconds (medians) of comparing all vectors, and of each choice: asked in turn, as others use the machine."""
-    snapshot = store.mirror.current()
-
-    def compared(query: NDArray[np.float32]) -> None:
-        if snapshot is not None:
-            snapshot.nearest(query[None, :], RANKS[0])
-        else:
-            built = table.search(query, vector_column_name="vector").distance_type("cosine").bypass_vector_index()
-            built.limit(RANKS[0]).select(["_rowid", "_distance"]).with_row_id(True).to_arrow()
 
     def asked(query: NDArray[np.float32], one: Choice) -> None:
-        addresses = candidates(table, query, one.probes, one.pool)
-        if snapshot is not None:
-            snapshot.ranked(snapshot.slots_at(addresses), query)
+        index.refined(query, index.candidates(query, one.probes, one.pool))
 
     spent: list[list[float]] = [[] for _ in (None, *choices)]
     for query in queries:
-        for taken, work in zip(spent, [compared, *(lambda q, one=one: asked(q, one) for one in choices)], strict=True):
+        works = [index.compared, *(lambda q, one=one: asked(q, one) for one in choices)]
+        for taken, work in zip(spent, works, strict=True):
             started = clock()
             work(query)
             taken.append(1e3 * (clock() - started))

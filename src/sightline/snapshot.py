@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import weakref
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,8 @@ ARRAYS: Mapping[str, Any] = {
 }
 SPREAD = 64
 """Vectors that are compared with their checksums when a snapshot is opened; those of hits always are."""
+AT_ONCE = 8_192
+"""Rows that are copied at once where all are gone through."""
 BLOCK = 32_768
 """Rows that are multiplied at once where only some are asked for."""
 HELD_ROWS, HELD_MASKS = 4_096, 16
@@ -145,10 +147,9 @@ class Snapshot:
         self._rows: dict[int, dict[str, Any]] = {}
         self._masks: dict[Filter, Mask] = {}
         self._fields: dict[str, Field] = {}
-        self._by_address: tuple[NDArray[np.int64], Slots] | None = None
         self.alive: Mask = self.arrays["addresses"] >= 0
-        self._comparable = self.alive & np.isfinite(self.arrays["norms"]) & (self.arrays["norms"] > 0)
-        self._scale = np.where(self._comparable, 1 / np.where(self._comparable, self.arrays["norms"], 1), 0)[:, None]
+        self.comparable = self.alive & np.isfinite(self.arrays["norms"]) & (self.arrays["norms"] > 0)
+        self._scale = np.where(self.comparable, 1 / np.where(self.comparable, self.arrays["norms"], 1), 0)[:, None]
         self._scale = self._scale.astype(np.float32)  # (slots, 1)
 
     @classmethod
@@ -189,7 +190,7 @@ class Snapshot:
         Of equals the one that came in first.
         """
         unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-        there = self._comparable & self.passing(filters) if filters else self._comparable
+        there = self.comparable & self.passing(filters) if filters else self.comparable
         slots = np.flatnonzero(there)
         if 4 * len(slots) < len(there):  # the whole is quicker multiplied where it lies than a quarter copied
             parts = [slots[at : at + BLOCK] for at in range(0, len(slots), BLOCK)]
@@ -212,24 +213,25 @@ class Snapshot:
             self.check(best)
         return found
 
+    def units(self, slots: Slots) -> Iterator[tuple[Slots, Vectors]]:
+        """These rows, a block at a time: slots (n,) and unit vectors (n, dim), not compared with their checksums."""
+        for at in range(0, len(slots), AT_ONCE):
+            part = slots[at : at + AT_ONCE]
+            yield part, self.matrix[part] * self._scale[part]
+
+    def later(self, slots: int, vector: NDArray[np.float32], k: int, among: Mask | None = None) -> Slots:
+        """Of the slots from number `slots` on the `k` nearest to `vector` (dim,), best first; only those in a mask."""
+        there = (self.comparable if among is None else among)[slots:]
+        scores = (self.matrix[slots:] @ vector) * self._scale[slots:, 0]
+        scores[~there] = -np.inf
+        return slots + first(scores, min(k, int(there.sum())))
+
     def ranked(self, slots: Slots, vector: NDArray[np.float32]) -> tuple[Slots, NDArray[np.float32]]:
         """Those of `slots` that can be compared with `vector` (dim,), nearest first, with their cosines."""
-        slots = slots[self._comparable[slots]]
+        slots = slots[self.comparable[slots]]
         cosines = (self.matrix[slots] @ (vector / np.linalg.norm(vector))) * self._scale[slots, 0]
         order = np.argsort(-cosines, kind="stable")
         return slots[order], cosines[order]
-
-    def slots_at(self, addresses: NDArray[np.int64]) -> Slots:
-        """The slots of the rows that lie at these Lance addresses; of rows that are not here none."""
-        if self._by_address is None:
-            slots = np.flatnonzero(self.alive)
-            slots = slots[np.argsort(self.arrays["addresses"][slots])]
-            self._by_address = self.arrays["addresses"][slots], slots
-        known, slots = self._by_address
-        at = np.searchsorted(known, addresses)
-        there = at < len(known)
-        there[there] = known[at[there]] == addresses[there]
-        return slots[at[there]]
 
     def search_text(
         self,

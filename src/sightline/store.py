@@ -127,7 +127,7 @@ class Store:
         side = address.folder / ".sightline"
         self.mirror = Mirror(side / f"{address.table}.snapshot", self.rows, most_rows=snapshot_rows)
         plan = side / f"{address.table}.index"
-        self.vector_index = VectorIndex(plan, self.rows, above=index_rows, target=recall)
+        self.vector_index = VectorIndex(plan, self.mirror.folder, self.rows, above=index_rows, target=recall)
         self.keep_history = timedelta(days=history_days)
         self._manifest: Manifest | None = None
 
@@ -176,6 +176,15 @@ class Store:
         """Make the rows' table, or open it when another process was quicker."""
         self.rows.create(arrow_schema(manifest))
         self._manifest = self._read_manifest()
+
+    def warm(self) -> None:
+        """Open what reading needs. Raises CollectionMissing."""
+
+        def opened(now: Snapshot) -> None:
+            self.vector_index.cells(now)
+
+        self._quickly(opened, lambda: None)
+        self._read_rows(lambda table: None)
 
     # -- reading ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,224 @@
+"""Cells: the rows nearest by their principal components, by cell; lost or damaged, nothing is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline import cells, index
+from sightline.cells import Cells, make, opened, path_of
+from sightline.schema import Encoded, Item, Manifest, Vectors
+from sightline.snapshot import Snapshot
+from sightline.sources import HeldBytes
+from sightline.store import Address, Store
+
+DIM, ROWS, COUNT = 64, 400, 10
+MANIFEST = Manifest("seeds", DIM, "a" * 64)
+
+
+def unit(vectors: np.ndarray) -> Vectors:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
+
+
+def flat(n: int, seed: int = 0) -> Vectors:
+    """Vectors that fill 24 of their 64 dimensions, and the others with a hundredth."""
+    rng = np.random.default_rng(seed)
+    axes = np.linalg.qr(np.random.default_rng(7).normal(size=(DIM, DIM)))[0]
+    return unit(rng.normal(size=(n, DIM)) * np.where(np.arange(DIM) < 24, 1, 0.01) @ axes)
+
+
+VECTORS = flat(ROWS)
+
+
+def encoded(number: int, vector: np.ndarray) -> Encoded:
+    return Encoded(
+        Item(f"file:///{number}.jpg", f"{number}.jpg", HeldBytes(b"")), f"v{number}", 1, vector, b"", None, 1, 1
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(Address(tmp_path))
+    made.create(MANIFEST)
+    made.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
+    assert made.mirror.update()
+    return made
+
+
+def held(store: Store) -> Snapshot:
+    now = store.mirror.current()
+    assert now is not None
+    return now
+
+
+@pytest.fixture
+def made(store: Store) -> Cells:
+    found = make(held(store), store.mirror.folder, count=COUNT)
+    assert found is not None
+    return found
+
+
+def numbers(store: Store, slots: np.ndarray) -> list[int]:
+    now = held(store)
+    return [int(one.name.removesuffix(".jpg")) for one in now.hits(slots, np.zeros(len(slots), np.float32))]
+
+
+def nearest(query: np.ndarray, k: int, among: np.ndarray | None = None) -> list[int]:
+    scores = VECTORS @ query
+    if among is not None:
+        scores[~among] = -np.inf
+    return np.argsort(-scores, kind="stable")[:k].tolist()
+
+
+def test_every_row_lies_in_the_cell_whose_mean_is_nearest(store: Store, made: Cells) -> None:
+    assert sorted(made.order.tolist()) == list(range(ROWS))
+    assert (len(made), made.starts[0], made.starts[-1], made.components.shape) == (COUNT, 0, ROWS, (ROWS, 32))
+    small = held(store).matrix[made.order] @ made.basis
+    assert np.allclose(made.components, small, atol=1e-6)
+    for cell in range(COUNT):
+        mine = small[made.starts[cell] : made.starts[cell + 1]]
+        apart = ((mine[:, None, :] - made.centroids[None]) ** 2).sum(-1)
+        assert (apart.argmin(axis=1) == cell).all()
+
+
+def test_the_components_are_those_that_vary_most(made: Cells) -> None:
+    assert np.allclose(made.basis.T @ made.basis, np.eye(32), atol=1e-5)
+    kept = ((VECTORS @ made.basis) ** 2).sum(axis=1)
+    assert kept.min() > 0.999
+    assert made.share == 0.5
+
+
+def test_all_cells_together_rank_as_exact_cosines_do_where_the_components_hold_all(store: Store, made: Cells) -> None:
+    for query in flat(20, seed=1):
+        slots, _ = made.candidates(query, COUNT, 15)
+        assert numbers(store, slots)[:10] == nearest(query, 10)
+
+
+def test_more_cells_find_more_and_few_find_what_lies_in_them(store: Store, made: Cells) -> None:
+    queries = flat(40, seed=1)
+
+    def share(probes: int) -> float:
+        found = [numbers(store, made.candidates(query, probes, 30)[0]) for query in queries]
+        return float(np.mean([len({*a} & {*nearest(q, 10)}) / 10 for a, q in zip(found, queries, strict=True)]))
+
+    shares = [share(probes) for probes in (1, 3, 6, COUNT)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.7
+    assert shares[-1] == 1
+    [cell] = np.argsort(-(made.centroids @ (queries[0] @ made.basis)))[:1]
+    inside = made.order[made.starts[cell] : made.starts[cell + 1]]
+    assert sorted(made.candidates(queries[0], 1, ROWS)[0].tolist()) == sorted(inside.tolist())
+
+
+def test_a_mask_gives_the_best_that_pass_and_how_many_of_the_best_do(store: Store, made: Cells) -> None:
+    there = np.zeros(ROWS, bool)
+    there[::3] = True
+    for query in flat(10, seed=2):
+        slots, among = made.candidates(query, COUNT, 12, there=there, rank=30)
+        assert numbers(store, slots)[:10] == nearest(query, 10, there)
+        assert among == sum(number % 3 == 0 for number in nearest(query, 30))
+    assert made.candidates(VECTORS[0], COUNT, 12, there=np.zeros(ROWS, bool), rank=30)[1] == 0
+
+
+def test_the_same_rows_give_the_same_cells(store: Store, made: Cells, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    again = make(held(store), tmp_path / "other", count=COUNT)
+    assert again is not None
+    assert again.name == made.name
+    assert np.array_equal(again.components, made.components)
+
+
+def test_rows_that_are_gone_or_cannot_be_compared_are_in_no_cell(store: Store) -> None:
+    store.remove([encoded(5, VECTORS[5]).item.id])
+    now = held(store)
+    found = make(now, store.mirror.folder)
+    assert found is not None
+    assert 5 not in numbers(store, found.order.astype(np.intp))
+    assert (len(found.order), found.slots, len(found)) == (ROWS - 1, ROWS, round(2 * (ROWS - 1) ** 0.5))
+
+
+def test_of_nothing_no_cells_are_made(tmp_path: Path) -> None:
+    empty = Store(Address(tmp_path))
+    empty.create(MANIFEST)
+    assert empty.mirror.update()
+    assert make(held(empty), empty.mirror.folder) is None
+
+
+def test_new_cells_take_the_place_of_the_former(store: Store, made: Cells) -> None:
+    store.upsert([encoded(ROWS + n, vector) for n, vector in enumerate(flat(30, seed=3))])
+    newer = make(held(store), store.mirror.folder, count=COUNT)
+    assert newer is not None
+    assert newer.name != made.name
+    assert len(list(store.mirror.folder.glob("cells-*"))) == 2
+    assert numbers(store, made.candidates(VECTORS[0], COUNT, 15)[0])[:10] == nearest(VECTORS[0], 10)  # still open
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "components cut", "components gone", "no numbers"])
+def test_damaged_cells_are_none(store: Store, made: Cells, damage: str) -> None:
+    folder, number = store.mirror.folder, held(store).number
+    file, [components] = path_of(folder, number), list(folder.glob("cells-*.f32"))
+    data = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        file.write_bytes(data[:2000] + bytes([data[2000] ^ 1]) + data[2001:])
+    elif damage == "no numbers":
+        file.write_bytes(b"")
+    elif damage == "components cut":
+        os.truncate(components, 4 * 32 * (ROWS - 1))
+    else:
+        (file if damage == "gone" else components).unlink()
+    assert opened(folder, number) is None
+
+
+def test_a_write_that_fails_leaves_nothing_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cells.np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        make(held(store), store.mirror.folder, count=COUNT)
+    left = [path.name for path in store.mirror.folder.glob("cells-*") if path.suffix != ".f32"]
+    assert left == []
+    monkeypatch.undo()
+    assert make(held(store), store.mirror.folder, count=COUNT) is not None
+    assert len(list(store.mirror.folder.glob("cells-*"))) == 2
+
+
+def test_a_full_disk_leaves_a_collection_that_compares_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(Address(tmp_path), index_rows=100)
+    store.create(MANIFEST)
+    store.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cells.np, "memmap", full)
+    index.keep_up(store)
+    assert index.state(store).vector_index is None
+    monkeypatch.undo()
+    assert [one.name for one in store.search(VECTORS[3], 1)] == ["3.jpg"]
+    index.keep_up(store)
+    assert index.state(store).vector_index == index.CELLS
+
+
+def test_a_snapshot_made_anew_has_cells_made_anew(tmp_path: Path) -> None:
+    store = Store(Address(tmp_path), index_rows=100)
+    store.create(MANIFEST)
+    store.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
+    index.keep_up(store)
+    former = store.vector_index.cells(held(store))
+    store.remove([encoded(number, VECTORS[0]).item.id for number in range(0, ROWS, 4)])
+    index.keep_up(store, always=True)
+    now = held(store)
+    found = store.vector_index.cells(now)
+    assert former is not None
+    assert found is not None
+    assert (len(now), now.state.slots, len(found.order)) == (300, 300, 300)
+    assert len(list(store.mirror.folder.glob("cells-*"))) == 2
+    plan = store.vector_index.plan
+    assert plan is not None
+    assert plan.name == found.name != former.name
