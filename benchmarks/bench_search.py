@@ -96,7 +96,7 @@ def measured(folder: Path, rows: int, dim: int, rounds: int) -> dict[str, Any]:
         "build_s": built,
         "disk_mb": {
             "tables": store.rows.disk_bytes() / 1e6,
-            "index": sum(one.size_bytes or 0 for one in table.list_indices() if one.columns == ["vector"]) / 1e6,
+            "cells": sum(one.stat().st_size for one in store.mirror.folder.glob("cells-*")) / 1e6,
             "snapshot": store.mirror.disk_bytes() / 1e6,
         },
         "alone": alone(folder),
@@ -114,7 +114,7 @@ def build(folder: Path, rows: int, dim: int) -> tuple[dict[str, dict[str, float]
         "rows": lambda: fill(store, Manifest(encoder.name, dim, encoder.fingerprint), vectors),
         "indexes": lambda: index.tend(store, always=True),
         "snapshot": store.mirror.update,
-        "measuring": lambda: index.keep_up(store),
+        "cells and plan": lambda: index.keep_up(store),
     }
     built: dict[str, dict[str, float]] = json.loads(note.read_text()) if note.exists() else {}
     for name, work in parts.items():
@@ -184,7 +184,6 @@ def search_alone(folder: Path) -> None:
     collection.search(said(0), 10)
     print("found", flush=True)
     at_first = memory()
-    collection.warm()
     for at in range(SEARCHES_ALONE):
         collection.search(said(at), 10)
     after = memory()

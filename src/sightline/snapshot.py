@@ -148,6 +148,7 @@ class Snapshot:
         self._masks: dict[Filter, Mask] = {}
         self._fields: dict[str, Field] = {}
         self.alive: Mask = self.arrays["addresses"] >= 0
+        self._alive = int(self.alive.sum())
         self.comparable = self.alive & np.isfinite(self.arrays["norms"]) & (self.arrays["norms"] > 0)
         self._scale = np.where(self.comparable, 1 / np.where(self.comparable, self.arrays["norms"], 1), 0)[:, None]
         self._scale = self._scale.astype(np.float32)  # (slots, 1)
@@ -169,7 +170,7 @@ class Snapshot:
             raise Damaged(str(error)) from None
 
     def __len__(self) -> int:
-        return int(self.alive.sum())
+        return self._alive
 
     # -- finding ------------------------------------------------------------------------------------------------
 
@@ -256,7 +257,7 @@ class Snapshot:
         scores = bm25((known[word] for word in asked), lengths, self.alive, self._fields[column])
         if filters:
             scores[~self.passing(filters)] = 0
-        slots = np.flatnonzero(scores)
+        slots = np.flatnonzero(scores > 0)  # of booleans: ten times as quick as of numbers
         best = slots[first(scores[slots], k)]
         if vector is None:
             return self._hits(best, scores[best], None)
