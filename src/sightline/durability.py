@@ -10,6 +10,7 @@ RuntimeError with Rust source positions. Hence this file, which knows Lance's fo
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import shutil
 import threading
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 QUARANTINE = "_quarantine"
 READ_AGAIN = 3
+INDEX_CACHE, METADATA_CACHE = 512 << 20, 64 << 20
+"""Bytes that LanceDB may keep. Its own 6 GB and 1 GB fill with the manifests of a large ingest (docs/LOG.md)."""
 """A read that lost its files to a cleanup is tried again so often; each try starts from the newest version."""
 
 DISK_FAILURES = {
@@ -40,6 +43,14 @@ DISK_FAILURES = {
     errno.EROFS: ("the disk is read-only", "make it writable, then run the same command again"),
     errno.EIO: ("the disk reports an error", "check the disk, then run the same command again"),
 }
+
+
+@functools.cache
+def _session() -> Any:
+    """What LanceDB keeps in memory, for all tables of a process."""
+    import lancedb
+
+    return lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=METADATA_CACHE)
 
 
 class DurableTable:
@@ -199,7 +210,7 @@ class DurableTable:
         if self._db is None:
             import lancedb
 
-            self._db = lancedb.connect(self.folder.parent, read_consistency_interval=self._refresh)
+            self._db = lancedb.connect(self.folder.parent, read_consistency_interval=self._refresh, session=_session())
         return self._db
 
     def _open(self) -> Any:
