@@ -6,7 +6,7 @@ import itertools
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ import sightline
 from sightline import index, recall, snapshot
 from sightline.ann import Plan, Step, named
 from sightline.config import Settings
+from sightline.encoders import Encoder
+from sightline.errors import EncoderMismatch, ModelError
 from sightline.mirror import MOST_ROWS
 from sightline.probes import questions
 from sightline.recall import POOLS, RANKS, Choice, Trial, chosen, exact, moved
@@ -442,11 +444,20 @@ def test_questions_are_captions_where_there_are_enough_else_sentences(shared: St
     assert (sentences.kind, sentences.vectors.shape) == ("sentences", (recall.QUESTIONS, DIM))
 
 
+def raising(error: Exception) -> Callable[[], Encoder]:
+    def encoder() -> Encoder:
+        raise error
+
+    return encoder
+
+
 def test_an_encoder_that_takes_no_text_or_is_another_one_asks_nothing(shared: Store) -> None:
     blind, other = Seeds(), Seeds()
     blind.modalities = frozenset({Modality.IMAGE})  # type: ignore[misc]
     other.fingerprint = "b" * 64  # type: ignore[misc]
     assert questions(shared, lambda: blind) is None
+    assert questions(shared, raising(EncoderMismatch("of another model"))) is None
+    assert questions(shared, raising(ModelError("not at hand"))) is None
     assert questions(shared, lambda: other) is None
 
 

@@ -34,6 +34,8 @@ TINT = 10.0
 """Two colourings of one picture (a shirt in red, a shirt in blue) differ by more levels than this."""
 SMALL, BLOCK, TABLES = 2048, 512, 24
 """Up to SMALL portraits are all compared; of more, BLOCK at a time, those that one of TABLES brings together."""
+AT_A_GLANCE = 512
+"""So few are first compared by their hashes, each with each; of more that takes memory."""
 BALANCE = 0.4
 """What being right counts for beside being different, in `various` (docs/groups.md, measured)."""
 
@@ -162,12 +164,24 @@ def _numbered(words: Sequence[str]) -> Places:
 
 def _stars(gallery: _Gallery, places: Places, most: int | None) -> list[list[int]]:
     stars: list[list[int]] = []
-    while len(places) and (most is None or len(stars) < most):
-        leader, rest = places[0], places[1:]
-        alike = _alike(gallery, np.full(len(rest), leader), rest)
-        stars.append([int(leader), *rest[alike].tolist()])
-        places = rest[~alike]
+    may = _may_be_alike(gallery, places) if len(places) <= AT_A_GLANCE else None
+    left = np.arange(len(places))  # of places
+    while len(left) and (most is None or len(stars) < most):
+        leader, rest = left[0], left[1:]
+        looked = rest if may is None else rest[may[leader, rest]]
+        alike = looked[_alike(gallery, np.full(len(looked), places[leader]), places[looked])] if len(looked) else looked
+        stars.append(places[[leader, *alike]].tolist())
+        left = rest if not len(alike) else np.setdiff1d(rest, alike, assume_unique=True)
     return stars
+
+
+def _may_be_alike(gallery: _Gallery, places: Places) -> NDArray[np.bool_]:
+    """Of each pair (n, n) of places whether it has to be looked at: most differ at a glance."""
+    hashes, version, textured = gallery.hashes[places], gallery.version[places], ~gallery.flat[places]
+    near = looks.apart(hashes[:, None], hashes[None, :]) <= FAR
+    found: NDArray[np.bool_] = near & (textured[:, None] & textured[None, :])
+    found |= version[:, None] == version[None, :]
+    return found
 
 
 def _alike(gallery: _Gallery, one: Places, other: Places) -> NDArray[np.bool_]:

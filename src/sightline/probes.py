@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sightline.ann import Questions
 from sightline.background import sentences
 from sightline.encoders import Encoder
-from sightline.errors import ModelError
+from sightline.errors import EncoderMismatch, ModelError
 from sightline.recall import QUESTIONS
 from sightline.schema import Modality
 from sightline.store import Store
@@ -23,7 +23,7 @@ def questions(store: Store, encoder: Callable[[], Encoder]) -> Questions | None:
     """None where the encoder of these rows is not at hand, or takes no text."""
     try:
         model = encoder()
-    except ModelError:
+    except (ModelError, EncoderMismatch):
         return None
     if Modality.TEXT not in model.modalities or model.fingerprint != store.manifest.fingerprint:
         return None

@@ -18,6 +18,7 @@ Values with spaces stand in double quotes. Plain phrases of time in unquoted wor
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
@@ -442,7 +443,7 @@ def _written(term: Term) -> str:
     elif term.item:
         what = f"id:{_in_quotes(term.item)}" if _needs_quotes(term.item) else f"id:{term.item}"
     else:
-        what = term.text if abs(term.weight) == 1 and _reads_back(term) else _in_quotes(term.text)
+        what = term.text if abs(term.weight) == 1 and _reads_back(term.text) else _in_quotes(term.text)
     return what if abs(term.weight) == 1 else f"{_digits(abs(term.weight))}:{what}"
 
 
@@ -461,15 +462,16 @@ def _in_quotes(value: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def _reads_back(term: Term) -> bool:
+@functools.lru_cache(maxsize=256)  # a page writes each of its queries for every picture
+def _reads_back(text: str) -> bool:
     """Whether the words alone, on whatever day, mean nothing but themselves."""
-    if term.text.startswith(_PATHS):
+    if text.startswith(_PATHS):
         return False
     try:
-        found = _Reader(term.text, datetime(2000, 1, 1)).query()
+        found = _Reader(text, datetime(2000, 1, 1)).query()
     except QueryError:
         return False
-    return not found.filters and found.terms == (Term(text=term.text),)
+    return not found.filters and found.terms == (Term(text=text),)
 
 
 def _digits(weight: float) -> str:
