@@ -177,6 +177,37 @@ def test_rows_are_as_wide_as_the_page_and_their_pictures_as_high_as_each_other(p
         assert abs(max(box["right"] for box in row) - right) < 1
 
 
+def test_more_comes_while_one_scrolls_and_what_was_there_stays(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.goto("/?k=14")
+    page.locator(".pic").first.evaluate("(one) => (one.mine = true)")
+    page.locator(".pic").first.focus()
+    expect(page.locator("#found .shot")).to_have_count(14)
+    assert page.text_content("h1") == "Newest"
+    page.mouse.move(600, 200)
+    page.mouse.wheel(0, 2_000)
+    found(page, 25)
+    expect(page.locator("#found .end")).to_have_count(0)
+    assert page.evaluate("document.activeElement.mine") is True
+    ids = page.locator(".pic").evaluate_all("(all) => all.map((one) => one.id)")
+    assert len(set(ids)) == 25
+    assert page.url.endswith("/?k=28")
+
+
+def test_the_button_brings_more_and_goes_to_the_first_of_it(page: Page) -> None:
+    page.add_init_script("window.IntersectionObserver = class { observe() {} disconnect() {} }")
+    page.goto("/?q=wall&k=8&all=1")
+    found(page, 8)
+    page.get_by_role("link", name="Show more").click()
+    found(page, 16)
+    ninth = page.locator(".pic").nth(8).get_attribute("id")
+    assert focused(page) == ninth
+    assert page.text_content("#say") == "16+ pictures"
+    assert "k=16" in page.url
+    page.go_back()
+    found(page, 8)
+
+
 def test_a_chip_goes_and_the_rest_is_asked(page: Page) -> None:
     page.goto("/?q=red+%2B+green+-+blue")
     assert page.locator(".chip").all_inner_texts() == ["red", "green", "not blue"]

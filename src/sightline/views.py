@@ -18,7 +18,7 @@ from sightline.errors import QueryError, UsageError
 from sightline.schema import Filter, Near, Query, Term
 from sightline.site import is_id, links
 
-FIRST = 48
+FIRST = 36
 """Pictures on a page at first."""
 MOST = 960
 SORTS = ("score", "date")

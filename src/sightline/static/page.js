@@ -6,6 +6,7 @@ const $$ = (selector, within = document) => [...within.querySelectorAll(selector
 const root = document.documentElement;
 const box = $("#q");
 const PAUSE = 180; // ms without a key after which a search begins
+const PATIENCE = 200; // ms of a search after which the page says that it is at work: mostly it is done before
 
 root.classList.add("js");
 
@@ -22,7 +23,7 @@ export function say(text, { loud = false } = {}) {
 let asking = null; // the request under way; a newer one ends it
 let shown = location.pathname + location.search;
 
-async function load(address, { history: step = "push", keep = false, options = {} } = {}) {
+async function load(address, { history: step = "push", keep = false, focus = keep, options = {} } = {}) {
   if (!$("#found") && !options.method) {
     location.assign(address);
     return;
@@ -30,7 +31,7 @@ async function load(address, { history: step = "push", keep = false, options = {
   asking?.abort();
   asking = new AbortController();
   const mine = asking;
-  root.classList.add("busy");
+  const slow = setTimeout(() => root.classList.add("busy"), PATIENCE);
   try {
     const answer = await fetch(address, { headers: { accept: "text/html" }, ...options, signal: mine.signal });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -41,15 +42,19 @@ async function load(address, { history: step = "push", keep = false, options = {
       return;
     }
     if (!is_found) step = "none"; // what went wrong has no address
-    show(page, answer.url, step, keep);
+    show(page, answer.url, step, keep, focus);
   } catch (error) {
     if (error.name !== "AbortError") say("The server does not answer.", { loud: true });
   } finally {
-    if (mine === asking) root.classList.remove("busy");
+    clearTimeout(slow);
+    if (mine === asking) {
+      asking = null;
+      root.classList.remove("busy");
+    }
   }
 }
 
-function show(page, address, step, keep) {
+function show(page, address, step, keep, focus) {
   const from = $("#found", page);
   if (!from) {
     const main = $("#main", page);
@@ -57,10 +62,15 @@ function show(page, address, step, keep) {
     $("#main").replaceChildren(...[...main.childNodes].map((node) => document.adoptNode(node)));
     return;
   }
-  const known = keep ? $$(".pic").length : 0;
-  $("#found").replaceWith(document.adoptNode(from));
-  if (known) $$(".pic")[known]?.focus({ preventScroll: true });
-  else if (step !== "none") window.scrollTo(0, 0);
+  if (keep && $("#found .grid")) {
+    const known = $$(".pic").length;
+    extend($("#found"), from);
+    if (focus) $$(".pic")[known]?.focus({ preventScroll: true });
+  } else {
+    $("#found").replaceWith(document.adoptNode(from));
+    if (step !== "none") window.scrollTo(0, 0);
+  }
+  watch_end();
   say($("[role=alert]", from)?.textContent.replace(/\s+/g, " ").trim() ?? counted(from));
   document.title = page.title;
   const theirs = $("#search", page);
@@ -70,6 +80,34 @@ function show(page, address, step, keep) {
   $("#to-map").href = $("#to-map", page).href; // what is searched for is shown there too
   if (step !== "none" && address !== location.href) history[`${step}State`]({}, "", address);
   shown = location.pathname + location.search;
+}
+
+/** More of the same: what is there stays, with its focus and its open menu. */
+function extend(found, more) {
+  const grid = $(".grid", found);
+  const there = new Set($$(".pic", grid).map((one) => one.id));
+  for (const shot of $$(".grid > .shot", more)) if (!there.has($(".pic", shot).id)) grid.append(document.adoptNode(shot));
+  $("h1", found).replaceWith(document.adoptNode($("h1", more)));
+  $(".end", found)?.remove();
+  const end = $(".end", more);
+  if (end) grid.after(document.adoptNode(end));
+  Object.assign(found.dataset, more.dataset);
+}
+
+// Who comes near the end gets more without asking, up to a point; then there is the button.
+const BY_THEMSELVES = 288;
+const near_end = new IntersectionObserver(
+  (seen) => {
+    const link = seen.find((one) => one.isIntersecting)?.target;
+    if (link?.isConnected && !asking && $$(".pic").length < BY_THEMSELVES) load(link.href, { history: "replace", keep: true, focus: false });
+  },
+  { rootMargin: "0px 0px 200px" },
+);
+
+function watch_end() {
+  near_end.disconnect();
+  const more = $("#found .end [data-swap=keep]");
+  if (more) near_end.observe(more);
 }
 
 function counted(found) {
@@ -84,6 +122,8 @@ function address_of_search() {
   for (const [name, value] of [...given]) if (!value.trim()) given.delete(name);
   return `${$("#search").getAttribute("action")}${given.size ? "?" + given : ""}`;
 }
+
+watch_end();
 
 let pause = 0;
 let typing = false; // the first search of a while of typing gets an entry in the history, the others take its place
