@@ -363,6 +363,14 @@ def test_the_page_of_a_picture_leads_through_the_search(client: TestClient, site
     assert 'id="after"' not in html(client, f"/item/{ranked[1]}?q=red")
 
 
+def test_a_picture_says_when_its_search_has_more_than_was_shown(client: TestClient, site: Site) -> None:
+    first, second = (hit.id for hit in site.collection.search("red", 2, group=True))
+    text = html(client, f"/item/{first}?q=red&k=1&all=1")
+    assert "1 of 1+" in text
+    assert Outline(text).all("a", "href").count(f"/item/{second}?q=red&k=1&all=1") == 1, "the next one"
+    assert "2 of 2+" in html(client, f"/item/{second}?q=red&k=1&all=1")
+
+
 @pytest.mark.parametrize("ident", ["0" * 32, "zz", "..%2f..%2fetc%2fpasswd", "' OR 1=1"])
 def test_a_picture_that_is_not_there_is_said_so(client: TestClient, ident: str) -> None:
     answer = client.get(f"/item/{ident}")

@@ -254,7 +254,7 @@ class Pages:
     def _item(self, view: View, ident: str) -> Response:
         item = self.site.get(ident)
         query = view.typed()
-        around = [hit.id for hit in self._find(view, query, view.k)]
+        around = [hit.id for hit in self._find(view, query, view.k + 1)]
         at = around.index(ident) if ident in around else -1
         alone = Query(raw=f"id:{ident}", terms=(Term(item=ident),))
         alike = self.site.collection.search(alone, NEIGHBOURS, group=True)
@@ -270,7 +270,7 @@ class Pages:
             back=f"{view.address()}#h-{ident}",
             before=view.address(f"/item/{around[at - 1]}") if at > 0 else "",
             after=view.address(f"/item/{around[at + 1]}") if 0 <= at < len(around) - 1 else "",
-            place=(at + 1, len(around)) if at >= 0 else None,
+            place=_place(at, len(around), view.k),
             more=refined(view, query, ident),
             less="" if view.is_home else refined(view, query, ident, unlike=True),
             like_address=here.address(),
@@ -409,6 +409,11 @@ def _tag(data: bytes) -> str:
 def _static_files() -> dict[str, bytes]:
     folder = importlib.resources.files("sightline") / "static"
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def _place(at: int, found: int, k: int) -> str:
+    """Where a picture stands among those found, of which `k` were shown; found is one more where there are more."""
+    return "" if at < 0 else f"{at + 1} of {max(at + 1, min(found, k))}{'+' if found > k else ''}"
 
 
 def _facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
