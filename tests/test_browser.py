@@ -194,6 +194,32 @@ def test_more_comes_while_one_scrolls_and_what_was_there_stays(page: Page) -> No
     assert page.url.endswith("/?k=28")
 
 
+def test_what_comes_later_stands_where_its_date_says(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.goto("/?q=wall&sort=date&k=6&all=1")
+    page.locator(".pic").nth(2).focus()
+    kept = focused(page)
+    page.mouse.move(600, 200)
+    page.mouse.wheel(0, 2_000)
+    found(page, 24)
+    assert focused(page) == kept
+    days = page.locator("#found .over small").all_inner_texts()
+    assert days == [f"{day} Jun 2024 12:00" for day in range(24, 0, -1)]
+
+
+def test_more_that_does_not_come_leaves_what_is_shown(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.goto("/?k=14")
+    page.route("**/?k=28", lambda route: route.fulfill(status=503, content_type="text/html", body="<main id=main>Busy"))
+    page.mouse.move(600, 200)
+    page.mouse.wheel(0, 2_000)
+    expect(page.locator("#say")).to_have_text("There is more, but it did not come.")
+    found(page, 14)
+    page.unroute("**/?k=28")
+    page.get_by_role("link", name="Show more").click()
+    found(page, 25)
+
+
 def test_the_button_brings_more_and_goes_to_the_first_of_it(page: Page) -> None:
     page.add_init_script("window.IntersectionObserver = class { observe() {} disconnect() {} }")
     page.goto("/?q=wall&k=8&all=1")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sightline import cells, index
+from sightline import cells as cells_module
+from sightline import index
+from sightline.ann import Step
 from sightline.cells import Cells, make, opened, path_of
 from sightline.schema import Encoded, Item, Manifest, Vectors
 from sightline.snapshot import Snapshot
@@ -41,7 +48,7 @@ def encoded(number: int, vector: np.ndarray) -> Encoded:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(Address(tmp_path))
+    made = Store(Address(tmp_path), index_rows=100)
     made.create(MANIFEST)
     made.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
     assert made.mirror.update()
@@ -124,7 +131,7 @@ def test_a_mask_gives_the_best_that_pass_and_how_many_of_the_best_do(store: Stor
 
 
 def test_the_same_rows_give_the_same_cells(store: Store, made: Cells, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
+    shutil.copytree(store.mirror.folder, tmp_path / "other", ignore=shutil.ignore_patterns("cells-*"))
     again = make(held(store), tmp_path / "other", count=COUNT)
     assert again is not None
     assert again.name == made.name
@@ -174,18 +181,23 @@ def test_damaged_cells_are_none(store: Store, made: Cells, damage: str) -> None:
     assert opened(folder, number) is None
 
 
-def test_a_write_that_fails_leaves_nothing_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object, **kwargs: object) -> None:
-        raise OSError(28, "No space left on device")
+@contextmanager
+def a_disk_of(size: int) -> Iterator[None]:
+    """No file may become larger than `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    monkeypatch.setattr(cells.np, "savez", full)
-    with pytest.raises(OSError, match="No space"):
-        make(held(store), store.mirror.folder, count=COUNT)
-    left = [path.name for path in store.mirror.folder.glob("cells-*") if path.suffix != ".f32"]
-    assert left == []
-    monkeypatch.undo()
-    assert make(held(store), store.mirror.folder, count=COUNT) is not None
-    assert len(list(store.mirror.folder.glob("cells-*"))) == 2
+
+@pytest.mark.parametrize("size", [4 * 32 * ROWS // 2, 4 * 32 * ROWS], ids=["components", "the rest"])
+def test_a_disk_that_is_full_ends_it_and_leaves_nothing_behind(store: Store, size: int) -> None:
+    now = held(store)
+    with a_disk_of(size), pytest.raises(OSError, match="File too large"):
+        make(now, store.mirror.folder, count=ROWS)
+    assert not [*store.mirror.folder.glob("cells-*"), *store.mirror.folder.glob("making-*")]
 
 
 def test_a_full_disk_leaves_a_collection_that_compares_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,16 +205,115 @@ def test_a_full_disk_leaves_a_collection_that_compares_all(tmp_path: Path, monke
     store.create(MANIFEST)
     store.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
 
-    def full(*args: object, **kwargs: object) -> None:
+    def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cells.np, "memmap", full)
+    monkeypatch.setattr(cells_module, "_claim", full)
     index.keep_up(store)
     assert index.state(store).vector_index is None
     monkeypatch.undo()
     assert [one.name for one in store.search(VECTORS[3], 1)] == ["3.jpg"]
     index.keep_up(store)
     assert index.state(store).vector_index == index.CELLS
+
+
+def test_of_equal_rows_no_cell_is_left_empty(tmp_path: Path) -> None:
+    store = Store(Address(tmp_path), index_rows=100)
+    store.create(MANIFEST)
+    black = flat(1, seed=9)[0]
+    store.upsert([encoded(number, black if number % 3 else VECTORS[number]) for number in range(ROWS)])
+    index.keep_up(store)
+    found = store.vector_index.cells(held(store))
+    assert found is not None
+    assert (np.diff(found.starts) > 0).all()
+    assert len(found.centroids) == len(found.starts) - 1 < round(2 * ROWS**0.5)
+    assert len(store.search(black, 50)) == 50
+    assert len(found.candidates(black, 3, ROWS)[0]) >= 2 * ROWS // 3  # sums of floats may part equal rows
+
+
+def test_cells_of_another_snapshot_with_its_number_are_not_asked(store: Store, made: Cells, tmp_path: Path) -> None:
+    now = held(store)
+    assert made.fits(now)
+    store.upsert([encoded(ROWS, VECTORS[0])])
+    assert made.fits(held(store)), "slots that were given stay"
+    other = Store(Address(tmp_path / "other"), index_rows=100)
+    other.create(MANIFEST)
+    other.upsert([encoded(number, vector) for number, vector in enumerate(flat(ROWS, seed=5))])
+    assert other.mirror.update()
+    shutil.copytree(
+        store.mirror.folder, other.mirror.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("[rv]*")
+    )
+    assert opened(other.mirror.folder, held(other).number) is not None
+    assert other.vector_index.cells(held(other)) is None
+    index.keep_up(other)
+    assert other.vector_index.cells(held(other)) is not None
+
+
+def test_cells_that_know_more_than_a_snapshot_are_not_asked_of_it(store: Store) -> None:
+    before = held(store)
+    store.upsert([encoded(ROWS, VECTORS[0])])
+    later = make(held(store), store.mirror.folder)
+    assert later is not None
+    assert not later.fits(before)
+
+
+def test_cells_of_a_generation_that_was_replaced_are_not_published(store: Store, made: Cells) -> None:
+    before = held(store)
+    store.remove([encoded(5, VECTORS[5]).item.id])
+    assert store.mirror.update(tidy=True)
+    newer = make(held(store), store.mirror.folder, count=COUNT)
+    names = sorted(path.name for path in store.mirror.folder.iterdir())
+    assert make(before, store.mirror.folder, count=COUNT) is None
+    assert sorted(path.name for path in store.mirror.folder.iterdir()) == names
+    assert newer is not None
+
+
+def test_what_a_killed_process_left_goes_after_an_hour(store: Store) -> None:
+    old, young = (store.mirror.folder / f"making-{name}.f32" for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"")
+    os.utime(old, (0, 0))
+    make(held(store), store.mirror.folder, count=COUNT)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_damaged_snapshot_takes_its_cells_along(store: Store, made: Cells) -> None:
+    held(store)
+    store.mirror.spoiled()
+    assert not list(store.mirror.folder.glob("cells-*"))
+
+
+def test_rows_that_are_gone_take_no_places_among_the_candidates(tmp_path: Path) -> None:
+    store = Store(Address(tmp_path), index_rows=100)
+    store.create(MANIFEST)
+    rng = np.random.default_rng(1)
+    clump = unit(VECTORS[0] + 0.02 * rng.normal(size=(90, DIM)))
+    everything = np.concatenate([VECTORS, clump])
+    store.upsert([encoded(number, vector) for number, vector in enumerate(everything)])
+    index.keep_up(store)
+    plan = store.vector_index.plan
+    assert plan is not None
+    store.vector_index.keep(
+        replace(plan, steps=(Step(10, len(store.vector_index.cells(held(store)) or ()), 20, 1, 0),))
+    )
+    gone = {*range(ROWS, ROWS + 90, 2)}
+    store.remove([encoded(number, everything[number]).item.id for number in gone])
+    left = [number for number in range(len(everything)) if number not in gone]
+    wanted = [left[at] for at in np.argsort(-(everything[left] @ everything[0]), kind="stable")[:10]]
+    near = store.vector_index.nearest(held(store), everything[0], 10)
+    assert near is None or numbers(store, near[0]) == wanted
+    assert [int(one.name.removesuffix(".jpg")) for one in store.search(everything[0], 10)] == wanted
+
+
+def test_a_collection_that_wants_no_index_asks_none(tmp_path: Path) -> None:
+    store = Store(Address(tmp_path), index_rows=100)
+    store.create(MANIFEST)
+    store.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
+    index.keep_up(store)
+    assert index.state(store).vector_index == index.CELLS
+    never = Store(Address(tmp_path), index_rows=0)
+    assert never.vector_index.cells(held(never)) is None
+    assert index.state(never).vector_index is None
 
 
 def test_a_snapshot_made_anew_has_cells_made_anew(tmp_path: Path) -> None:

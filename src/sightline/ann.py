@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -112,7 +113,7 @@ class VectorIndex:
         self.path, self.folder, self.above, self.target = path, folder, above, target
         self._rows = table
         self._read: tuple[int, Plan | None] = (0, None)
-        self._cells: tuple[tuple[int, int], Cells | None] | None = None
+        self._known: tuple[weakref.ref[Snapshot], int, tuple[Cells, bool] | None] | None = None
         self._name: tuple[int, str | None] | None = None
 
     def wanted(self, rows: int) -> bool:
@@ -121,13 +122,25 @@ class VectorIndex:
 
     def cells(self, now: Snapshot) -> Cells | None:
         """Those of this snapshot; a look at the file's time tells of new ones."""
+        held = self._cells_of(now)
+        return held[0] if held else None
+
+    def _cells_of(self, now: Snapshot) -> tuple[Cells, bool] | None:
+        """The cells, and whether all rows in them are still there."""
+        if not self.wanted(len(now)):
+            return None
         try:
-            key = now.number, os.stat(path_of(self.folder, now.number)).st_mtime_ns
+            changed = os.stat(path_of(self.folder, now.number)).st_mtime_ns
         except OSError:
             return None
-        if self._cells is None or self._cells[0] != key:
-            self._cells = key, opened(self.folder, now.number)
-        return self._cells[1]
+        known = self._known  # one read: other threads replace it
+        if known is None or known[0]() is not now or known[1] != changed:
+            found = opened(self.folder, now.number)
+            held = None
+            if found is not None and found.fits(now):
+                held = found, int(now.comparable[: found.slots].sum()) == len(found.order)
+            known = self._known = weakref.ref(now), changed, held
+        return known[2]
 
     def name_in(self, now: Snapshot | None) -> str | None:
         """The name of the index that a search asks: of a snapshot's cells, or of LanceDB's index."""
@@ -145,16 +158,18 @@ class VectorIndex:
 
         Recall is kept for the first `sure` of them. None: compare every vector. Raises snapshot.Damaged.
         """
-        plan, cells = self.plan, self.cells(now)
-        if plan is None or cells is None or plan.name != cells.name:
+        plan, held = self.plan, self._cells_of(now)
+        if plan is None or held is None or plan.encoder != now.state.manifest.fingerprint:
             return None
-        if plan.encoder != now.state.manifest.fingerprint:
+        cells, is_whole = held
+        if plan.name != cells.name:
             return None
-        there = now.comparable & now.passing(filters) if filters else None
+        # what is gone would take places among the candidates
+        there = now.comparable & now.passing(filters) if filters else None if is_whole else now.comparable
         rows = len(now) if there is None else int(there.sum())
         share = rows / max(len(now), 1)
         step = plan.step(sure if there is None else math.ceil(WIDER * sure / max(share, 1e-9)))
-        if step is None or (there is not None and self.are_few(rows, len(now))):
+        if step is None or (filters and self.are_few(rows, len(now))):
             return None
         unit = vector / np.linalg.norm(vector)
         pool = max(step.pool, math.ceil(WIDER * k))

@@ -12,18 +12,20 @@ know nothing of rows that came in later. Knows numpy and the snapshot.
 from __future__ import annotations
 
 import os
+import time
+import uuid
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.schema import Vectors
-from sightline.snapshot import Mask, Slots, Snapshot
+from sightline.snapshot import Mask, Slots, Snapshot, newest_generation
 
 PART = 4
 """One of so many dimensions is kept, of the principal ones."""
@@ -34,11 +36,16 @@ DRAWN = 40
 """Rows for each cell that k-means learns from."""
 ROUNDS = 10
 AT_ONCE = 8_192
+MAKING = "making-"
+LEFT = 3_600.0
+"""Seconds after which a file that is being made is nobody's any more."""
+ZEROS = bytes(1 << 20)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """`name` tells one from every other. `slots`: how many the snapshot had given when this was made.
+    """`name` tells one from every other. `slots`: how many the snapshot had given when this was made; `checks`: a
+    checksum of the checksums of their vectors.
 
     basis (dim, d); centroids (cells, d); order (n,): the slot of each row of `components` (n, d), which is mapped;
     starts (cells + 1,): where each cell begins there.
@@ -46,6 +53,7 @@ class Cells:
 
     name: str
     slots: int
+    checks: int
     basis: Vectors
     centroids: Vectors
     order: NDArray[np.int32]
@@ -69,10 +77,10 @@ class Cells:
         """
         small = vector @ self.basis
         runs = self._runs(small, probes)
-        scores = np.concatenate([np.empty(0, np.float32), *(self.components[a:b] @ small for a, b in runs)])
+        scores = np.concatenate([self.components[a:b] @ small for a, b in runs])
         among = 0
         if there is not None:
-            slots = np.concatenate([np.empty(0, np.int32), *(self.order[a:b] for a, b in runs)])
+            slots = np.concatenate([self.order[a:b] for a, b in runs])
             passes = there[slots]
             among = int(passes[_best(scores, rank)].sum())
             kept = np.flatnonzero(passes)
@@ -91,7 +99,11 @@ class Cells:
         begins, ends = self.starts[chosen], self.starts[chosen + 1]
         apart = np.flatnonzero(begins[1:] != ends[:-1])
         firsts, lasts = begins[np.r_[0, apart + 1]], ends[np.r_[apart, len(chosen) - 1]]
-        return [(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True) if b > a]
+        return [(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True)]
+
+    def fits(self, now: Snapshot) -> bool:
+        """Whether the slots are those of this snapshot: generations are numbered anew after damage."""
+        return self.slots <= now.state.slots and self.checks == _checks(now, self.slots)
 
 
 def opened(folder: Path, number: int) -> Cells | None:
@@ -108,6 +120,7 @@ def opened(folder: Path, number: int) -> Cells | None:
         return Cells(
             name=str(found["name"]),
             slots=int(found["slots"]),
+            checks=int(found["checks"]),
             basis=basis,
             centroids=found["centroids"],
             order=order,
@@ -121,10 +134,17 @@ def path_of(folder: Path, number: int) -> Path:
     return folder / f"cells-{number}.npz"
 
 
-def make(now: Snapshot, folder: Path, *, count: int | None = None) -> Cells | None:
+def make(
+    now: Snapshot,
+    folder: Path,
+    *,
+    count: int | None = None,
+    publishing: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Cells | None:
     """Makes and writes the cells of a snapshot; `count` of them, None: twice the root of its rows.
 
-    The same rows give the same cells. Reads all vectors twice. None where nothing can be compared.
+    The same rows give the same cells. Reads all vectors twice. `publishing` is held while files take their names. None
+    where nothing can be compared, or where there is a newer generation by then. Raises OSError.
     """
     slots = np.flatnonzero(now.comparable)
     if not len(slots):
@@ -135,48 +155,72 @@ def make(now: Snapshot, folder: Path, *, count: int | None = None) -> Cells | No
     basis = _principal(now, drawn)
     centroids = _means(np.concatenate([part @ basis for _, part in now.units(drawn)]), count, rng)
     cell = np.concatenate([_nearest(part @ basis, centroids) for _, part in now.units(slots)])
+    used, cell = np.unique(cell, return_inverse=True)  # an empty one would only cost probes
+    centroids = centroids[used]
     by_cell = np.argsort(cell, kind="stable")
     order = slots[by_cell].astype(np.int32)
-    starts = np.searchsorted(cell[by_cell], np.arange(count + 1)).astype(np.int64)
+    starts = np.searchsorted(cell[by_cell], np.arange(len(centroids) + 1)).astype(np.int64)
     told = zlib.crc32(order.tobytes(), zlib.crc32(centroids.tobytes(), now.state.slots))
-    name = f"cells_{count}_{told:08x}"
-    file = f"{path_of(folder, now.number).stem}-{told:08x}.f32"
+    stored = f"cells-{now.number}-{told:08x}.f32"
     place = np.empty(len(slots), np.int64)
     place[by_cell] = np.arange(len(slots))
-    aside = folder / f"{file}.{os.getpid()}"
+    aside = folder / f"{MAKING}{uuid.uuid4().hex}"
     try:
-        components = np.memmap(aside, "<f4", "w+", shape=(len(slots), basis.shape[1]))
-        at = 0
-        for part, vectors in now.units(slots):
-            components[place[at : at + len(part)]] = vectors @ basis
-            at += len(part)
-        components.flush()
-        del components
-        os.replace(aside, folder / file)
-        _write(path_of(folder, now.number), name=name, slots=now.state.slots, basis=basis, centroids=centroids,
-               order=order, starts=starts, stored=file)  # fmt: skip
+        _write_components(aside.with_suffix(".f32"), now, slots, basis, place)
+        with open(aside.with_suffix(".npz"), "wb") as file:
+            np.savez(
+                file, name=f"cells_{len(centroids)}_{told:08x}", slots=now.state.slots, basis=basis, stored=stored,
+                checks=_checks(now, now.state.slots), centroids=centroids, order=order, starts=starts,
+            )  # fmt: skip
+            file.flush()
+            os.fsync(file.fileno())
+        with publishing():
+            if newest_generation(folder) == now.number:
+                os.replace(aside.with_suffix(".f32"), folder / stored)
+                os.replace(aside.with_suffix(".npz"), path_of(folder, now.number))
+                _clear(folder, now.number, stored)
     finally:
-        aside.unlink(missing_ok=True)
-    for former in folder.glob("cells-*.f32*"):
-        if former.name != file:
-            with suppress(OSError):  # a reader has it open, on Windows
-                former.unlink()
+        for suffix in (".f32", ".npz"):
+            aside.with_suffix(suffix).unlink(missing_ok=True)
     return opened(folder, now.number)
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------
 
 
-def _write(path: Path, **arrays: Any) -> None:
-    aside = path.with_suffix(f".{os.getpid()}.npz")
-    try:
-        with open(aside, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+def _write_components(path: Path, now: Snapshot, slots: Slots, basis: Vectors, place: NDArray[np.int64]) -> None:
+    """The components of these rows, each at its place."""
+    shape = len(slots), basis.shape[1]
+    with open(path, "wb") as file:
+        _claim(file, 4 * shape[0] * shape[1])
+    components = np.memmap(path, "<f4", "r+", shape=shape)
+    at = 0
+    for part, vectors in now.units(slots):
+        components[place[at : at + len(part)]] = vectors @ basis
+        at += len(part)
+    components.flush()
+
+
+def _claim(file: BinaryIO, size: int) -> None:
+    """Room on the disk: a mapped file that runs out of it ends the process with a signal. Raises OSError."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    for at in range(0, size, len(ZEROS)):
+        file.write(ZEROS[: size - at])
+
+
+def _clear(folder: Path, number: int, kept: str) -> None:
+    """Removes the components of former cells of this generation, and what killed processes left."""
+    former = [path for path in folder.glob(f"cells-{number}-*.f32") if path.name != kept]
+    for path in (*former, *folder.glob(f"{MAKING}*")):
+        with suppress(OSError):  # a reader has it open, on Windows; or it is gone
+            if path in former or time.time() - path.stat().st_mtime > LEFT:
+                path.unlink()
+
+
+def _checks(now: Snapshot, slots: int) -> int:
+    return zlib.crc32(now.arrays["checks"][:slots].tobytes())
 
 
 def _principal(now: Snapshot, slots: Slots) -> Vectors:

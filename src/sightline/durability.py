@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUARANTINE = "_quarantine"
-READ_AGAIN = 3
 INDEX_CACHE, METADATA_CACHE = 512 << 20, 64 << 20
 """Bytes that LanceDB may keep. Its own 6 GB and 1 GB fill with the manifests of a large ingest (docs/LOG.md)."""
+READ_AGAIN = 3
 """A read that lost its files to a cleanup is tried again so often; each try starts from the newest version."""
 
 DISK_FAILURES = {

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from sightline import cells, recall
-from sightline.ann import VectorIndex, name_of, named, partitions_of
+from sightline.ann import name_of, named, partitions_of
 from sightline.fragments import damaged_indexes
 from sightline.rows import FILE_WORDS, STOP_WORDS, is_in
 from sightline.snapshot import Snapshot
@@ -63,6 +63,17 @@ class IndexState:
 
 
 def state(store: Store) -> IndexState:
+    told, now = _in_tables(store), store.mirror.current()
+    own = None if now is None else store.vector_index.cells(now)
+    if now is None or own is None:
+        return told
+    later = int(now.alive[own.slots :].sum())
+    return replace(told, unindexed=max(told.unindexed, later), vector_index=CELLS, recall=_recall(store, own.name))
+
+
+def _in_tables(store: Store) -> IndexState:
+    """What LanceDB has, the cells apart: `tend` can mend no others."""
+
     def look(table: Any) -> IndexState:
         indices = {index.columns[0]: index for index in table.list_indices()}
         vector, text = indices.get("vector"), indices.get("text")
@@ -76,13 +87,7 @@ def state(store: Store) -> IndexState:
             recall=_recall(store, None if vector is None else vector.name),
         )
 
-    told = store.rows.read(look)
-    now = store.mirror.current()
-    own = None if now is None else store.vector_index.cells(now)
-    if now is None or own is None:
-        return told
-    later = int(now.alive[own.slots :].sum())
-    return replace(told, unindexed=max(told.unindexed, later), vector_index=CELLS, recall=_recall(store, own.name))
+    return store.rows.read(look)
 
 
 def _recall(store: Store, name: str | None) -> float | None:
@@ -103,7 +108,7 @@ def keep_up(store: Store, *, always: bool = False, older_than: timedelta | None 
         return
     now = store.mirror.current()
     if now is not None:
-        _make_cells(index, now)
+        _make_cells(store, now)
     name = index.name_in(now)
     if always or plan is None or not recall.holds(plan, store, name):
         made = recall.measure(store, index.questions() if index.questions else None)
@@ -111,13 +116,13 @@ def keep_up(store: Store, *, always: bool = False, older_than: timedelta | None 
             index.keep(made)
 
 
-def _make_cells(index: VectorIndex, now: Snapshot) -> None:
+def _make_cells(store: Store, now: Snapshot) -> None:
     """Where there are none, or many rows came in since. A folder that cannot be written to costs time, no more."""
-    had = index.cells(now)
+    had = store.vector_index.cells(now)
     later = len(now) if had is None else int(now.comparable[had.slots :].sum())
     if had is None or later > max(MANY_UNINDEXED, len(now) // LATER_SHARE):
         with suppress(OSError):
-            cells.make(now, index.folder)
+            cells.make(now, store.mirror.folder, publishing=store.mirror.writing)
 
 
 def tend(store: Store, *, always: bool = False, older_than: timedelta | None = None) -> bool:
@@ -126,7 +131,7 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
     Versions older than `older_than` are forgotten, and with them the stored pictures that only they needed; None: the
     history that the store keeps, and never less than an hour.
     """
-    now = state(store)
+    now = _in_tables(store)
     rows = len(store)
     lacking = store.rows.read(_lacking)
     damaged = bool(damaged_indexes(store.rows.folder, store.rows.head()))
@@ -134,7 +139,7 @@ def tend(store: Store, *, always: bool = False, older_than: timedelta | None = N
         lacking = sorted({*store.rows.read(_worth_indexing), *(TEXTS & store.rows.read(_indexed))})
     if lacking:
         store.rows.write(partial(_index_text, columns=lacking), operation="full text")
-        now = state(store)
+        now = _in_tables(store)
     partitions = _partitions_due(store, rows, damaged=damaged)
     if partitions is not None:
         store.rows.write(partial(_index_vectors, partitions=partitions), operation="vector index")

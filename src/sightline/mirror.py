@@ -16,7 +16,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class Mirror:
         self._seen: tuple[int, Head | None] | None = None
         self._sound: Head | None = None
         self._given_up: Head | None = None
+        self._unfit: Head | None = None
         self._again_at = 0.0
         self._working = threading.RLock()
 
@@ -71,32 +73,47 @@ class Mirror:
                 return None
             return self._held
 
+    def at_hand(self) -> Snapshot | None:
+        """The snapshot, if it shows the newest version as it is: who writes would have it brought up each time."""
+        with self._working:
+            head = self._head() if self._most_rows else None
+            if head is None:
+                return None
+            if not self._shows(head) and self._unfit != head:
+                self._held = self._read()
+                self._unfit = None if self._shows(head) else head
+            return self._held if self._shows(head) else None
+
     def update(self, *, tidy: bool = False, seconds: float = 60.0) -> bool:
         """Bring the snapshot up to the newest version; `tidy` also checks all of it and forgets rows that are gone.
 
         False where that cannot be done: a folder that is read-only, a full disk, a table that cannot be read, another
         process that is at it for longer than `seconds`.
         """
-        from filelock import FileLock, Timeout
-
         if not self._most_rows:
             return False
         with self._working, suppress(Damaged, OSError, sqlite3.Error, RuntimeError, ValueError, SightlineError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with FileLock(self.folder.with_name(f"{self.folder.name}.lock")).acquire(timeout=seconds):
-                    self._held = self._brought_up(tidy=tidy)
-            except Timeout:
-                return False
+            with self.writing(seconds):
+                self._held = self._brought_up(tidy=tidy)
             self._seen = self._given_up = None
             return self._held is not None
         return False
+
+    @contextmanager
+    def writing(self, seconds: float = 60.0) -> Iterator[None]:
+        """Alone among the processes that write here. Raises TimeoutError."""
+        from filelock import FileLock
+
+        with self._working, FileLock(self.folder.with_name(f"{self.folder.name}.lock")).acquire(timeout=seconds):
+            yield
 
     def spoiled(self) -> None:
         """What was held is damaged: the next update makes it anew."""
         with self._working:
             if self._held is not None:
-                for path in paths(self.folder, self._held.number):
+                number = self._held.number
+                for path in (*paths(self.folder, number), *self.folder.glob(f"cells-{number}[-.]*")):
                     with suppress(OSError):
                         path.unlink()
             self._held = None

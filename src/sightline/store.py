@@ -193,7 +193,8 @@ class Store:
 
     def known(self, ids: Sequence[str]) -> dict[str, Known]:
         """What is stored of these ids, by id."""
-        return {row.id: row for row in self._known_where(is_in("id", ids))} if ids else {}
+        found = self._of_ids(ids, KNOWN, self.mirror.at_hand).to_pylist() if ids else []
+        return {row["id"]: known_of(row) for row in found}
 
     def by_version(self, versions: Sequence[str]) -> dict[str, list[Known]]:
         """Rows whose content hash is one of `versions`, by version: twins and former places of the same bytes."""
@@ -565,9 +566,17 @@ class Store:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _quickly(self, quick: Callable[[Snapshot], T], in_table: Callable[[], T]) -> T:
-        """What the snapshot says, where there is one of the newest version and our encoder; else what LanceDB says."""
-        manifest, snapshot = self.manifest, self.mirror.current()
+    def _quickly(
+        self,
+        quick: Callable[[Snapshot], T],
+        in_table: Callable[[], T],
+        snapshot_of: Callable[[], Snapshot | None] | None = None,
+    ) -> T:
+        """What the snapshot says, where there is one of the newest version and our encoder; else what LanceDB says.
+
+        `snapshot_of` None: a little work may bring it up.
+        """
+        manifest, snapshot = self.manifest, (snapshot_of or self.mirror.current)()
         if snapshot is not None and snapshot.state.manifest == manifest:
             try:
                 return quick(snapshot)
@@ -575,7 +584,9 @@ class Store:
                 self.mirror.spoiled()
         return in_table()
 
-    def _of_ids(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+    def _of_ids(
+        self, ids: Sequence[str], columns: Sequence[str], snapshot_of: Callable[[], Snapshot | None] | None = None
+    ) -> pa.Table:
         """These columns of the rows with these ids, in any order. An id has to be scanned for, an address is taken."""
 
         def scanned() -> pa.Table:
@@ -583,14 +594,16 @@ class Store:
 
         def taken(now: Snapshot) -> pa.Table:
             addresses = now.addresses_of(ids)
-            with suppress(RuntimeError):  # cleaned away by another process, or damaged: the scan tells
+            with suppress(
+                RuntimeError, ValueError, OSError
+            ):  # cleaned away by another process, or damaged: the scan tells
                 table = self.rows.at(now.state.version, now.state.head.mtime_ns)
                 found = table.take_row_ids(addresses).select([*{"id": 0, **dict.fromkeys(columns)}]).to_arrow()
                 if len(found) == len(addresses) and {*found["id"].to_pylist()} <= {*ids}:
                     return found
             return scanned()
 
-        return self._quickly(taken, scanned)
+        return self._quickly(taken, scanned, snapshot_of)
 
     def full_text(self) -> frozenset[str]:
         """The columns that have a full-text index."""

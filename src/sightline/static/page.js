@@ -41,6 +41,7 @@ async function load(address, { history: step = "push", keep = false, focus = kee
       location.assign(answer.url);
       return;
     }
+    if (!is_found && keep) return say("There is more, but it did not come.", { loud: focus }); // what is shown stays
     if (!is_found) step = "none"; // what went wrong has no address
     show(page, answer.url, step, keep, focus);
   } catch (error) {
@@ -63,9 +64,9 @@ function show(page, address, step, keep, focus) {
     return;
   }
   if (keep && $("#found .grid")) {
-    const known = $$(".pic").length;
-    extend($("#found"), from);
-    if (focus) $$(".pic")[known]?.focus({ preventScroll: true });
+    const was_at_the_end = $("#found .end")?.contains(document.activeElement);
+    const first = extend($("#found"), from);
+    if (focus || was_at_the_end) first?.focus({ preventScroll: true });
   } else {
     $("#found").replaceWith(document.adoptNode(from));
     if (step !== "none") window.scrollTo(0, 0);
@@ -82,16 +83,32 @@ function show(page, address, step, keep, focus) {
   shown = location.pathname + location.search;
 }
 
-/** More of the same: what is there stays, with its focus and its open menu. */
+/** More of the same: what is there stays, with its focus and its open menu. Gives the first picture that is new. */
 function extend(found, more) {
   const grid = $(".grid", found);
-  const there = new Set($$(".pic", grid).map((one) => one.id));
-  for (const shot of $$(".grid > .shot", more)) if (!there.has($(".pic", shot).id)) grid.append(document.adoptNode(shot));
+  const there = new Map($$(".grid > .shot", found).map((shot) => [$(".pic", shot).id, shot]));
+  let here = grid.firstElementChild;
+  let first = null;
+  for (const shot of $$(".grid > .shot", more)) {
+    const known = there.get($(".pic", shot).id);
+    if (known && known === here) {
+      here = here.nextElementSibling;
+      continue;
+    }
+    grid.insertBefore(known ?? document.adoptNode(shot), here);
+    if (!known) first ??= $(".pic", shot);
+  }
+  while (here) {
+    const next = here.nextElementSibling;
+    here.remove(); // gone from the collection
+    here = next;
+  }
   $("h1", found).replaceWith(document.adoptNode($("h1", more)));
   $(".end", found)?.remove();
   const end = $(".end", more);
   if (end) grid.after(document.adoptNode(end));
   Object.assign(found.dataset, more.dataset);
+  return first;
 }
 
 // Who comes near the end gets more without asking, up to a point; then there is the button.
