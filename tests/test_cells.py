@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -283,26 +284,36 @@ def test_a_damaged_snapshot_takes_its_cells_along(store: Store, made: Cells) -> 
     assert not list(store.mirror.folder.glob("cells-*"))
 
 
-def test_rows_that_are_gone_take_no_places_among_the_candidates(tmp_path: Path) -> None:
+def test_rows_that_are_gone_take_no_places_among_the_candidates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store(Address(tmp_path), index_rows=100)
     store.create(MANIFEST)
-    rng = np.random.default_rng(1)
-    clump = unit(VECTORS[0] + 0.02 * rng.normal(size=(90, DIM)))
-    everything = np.concatenate([VECTORS, clump])
-    store.upsert([encoded(number, vector) for number, vector in enumerate(everything)])
+    store.upsert([encoded(number, vector) for number, vector in enumerate(VECTORS)])
     index.keep_up(store)
     plan = store.vector_index.plan
     assert plan is not None
-    store.vector_index.keep(
-        replace(plan, steps=(Step(10, len(store.vector_index.cells(held(store)) or ()), 20, 1, 0),))
-    )
-    gone = {*range(ROWS, ROWS + 90, 2)}
-    store.remove([encoded(number, everything[number]).item.id for number in gone])
-    left = [number for number in range(len(everything)) if number not in gone]
-    wanted = [left[at] for at in np.argsort(-(everything[left] @ everything[0]), kind="stable")[:10]]
-    near = store.vector_index.nearest(held(store), everything[0], 10)
-    assert near is None or numbers(store, near[0]) == wanted
-    assert [int(one.name.removesuffix(".jpg")) for one in store.search(everything[0], 10)] == wanted
+    store.vector_index.keep(replace(plan, steps=(Step(10, ROWS, 60, 1, 0),)))
+    found: list[np.ndarray] = []
+    candidates = Cells.candidates
+
+    def noted(*args: Any, **how: Any) -> tuple[np.ndarray, int]:
+        slots, among = candidates(*args, **how)
+        found.append(slots)
+        return slots, among
+
+    monkeypatch.setattr(Cells, "candidates", noted)
+    first = nearest(VECTORS[0], 40)
+    store.vector_index.nearest(held(store), VECTORS[0], 5)
+    store.remove([encoded(number, VECTORS[0]).item.id for number in first[1::4]])
+    left = [number for number in first if number not in first[1::4]]
+    near = store.vector_index.nearest(held(store), VECTORS[0], 5, sure=4)
+    assert near is not None
+    assert numbers(store, near[0]) == left[:5]
+    whole, masked = found
+    assert len(whole) == len(masked) == 60
+    assert held(store).alive[masked].all()
+    assert not held(store).alive[whole].all()
 
 
 def test_a_collection_that_wants_no_index_asks_none(tmp_path: Path) -> None:
