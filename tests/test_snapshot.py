@@ -429,3 +429,22 @@ def test_rows_that_pass_are_counted_without_lancedb(store: Store, monkeypatch: p
     monkeypatch.setattr(type(store.rows), "table", property(lambda self: pytest.fail("asked LanceDB")))
     assert (store.count(), len(store)) == (30, 30)
     assert store.count(filters=[Filter("words", "2")]) == 1
+
+
+def test_rows_that_are_known_are_looked_up_by_address_in_what_is_open(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = Store(store.address)
+    ids = [row(number).item.id for number in (1, 4, 99)]
+    wanted = slow(store).known(ids)
+    monkeypatch.setattr(type(store.rows), "read", lambda *args: pytest.fail("scanned"))
+    assert again.known(ids) == wanted
+    assert set(wanted) == set(ids[:2])
+
+
+def test_who_writes_does_not_bring_the_snapshot_up_by_looking(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held(store)
+    store.upsert([row(1, "changed")])
+    monkeypatch.setattr(store.mirror, "update", lambda **how: pytest.fail("brought up"))
+    [known] = store.known([row(1).item.id]).values()
+    assert known.text == "changed"

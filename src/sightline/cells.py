@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.schema import Vectors
-from sightline.snapshot import Mask, Slots, Snapshot, newest_generation
+from sightline.snapshot import AT_ONCE, Mask, Slots, Snapshot, first, newest_generation
 
 PART = 4
 """One of so many dimensions is kept, of the principal ones."""
@@ -35,7 +35,6 @@ CELLS = 2
 DRAWN = 40
 """Rows for each cell that k-means learns from."""
 ROUNDS = 10
-AT_ONCE = 8_192
 MAKING = "making-"
 LEFT = 3_600.0
 """Seconds after which a file that is being made is nobody's any more."""
@@ -78,18 +77,13 @@ class Cells:
         small = vector @ self.basis
         runs = self._runs(small, probes)
         scores = np.concatenate([self.components[a:b] @ small for a, b in runs])
-        among = 0
-        if there is not None:
-            slots = np.concatenate([self.order[a:b] for a, b in runs])
-            passes = there[slots]
-            among = int(passes[_best(scores, rank)].sum())
-            kept = np.flatnonzero(passes)
-            return slots[kept[_best(scores[kept], pool)]].astype(np.intp), among
-        best = _best(scores, pool)
-        ends = np.cumsum([b - a for a, b in runs])
-        run = np.searchsorted(ends, best, side="right")
-        offsets = np.array([b for _, b in runs], np.int64)[run] - ends[run]
-        return self.order[best + offsets].astype(np.intp), among
+        slots = np.concatenate([self.order[a:b] for a, b in runs])
+        if there is None:
+            return slots[first(scores, pool)].astype(np.intp), 0
+        passes = there[slots]
+        kept = np.flatnonzero(passes)
+        among = int(passes[first(scores, rank)].sum())
+        return slots[kept[first(scores[kept], pool)]].astype(np.intp), among
 
     def _runs(self, small: NDArray[np.float32], probes: int) -> list[tuple[int, int]]:
         """Stretches of `components`: the cells to look into, those beside each other joined."""
@@ -258,11 +252,3 @@ def _nearest(rows: Vectors, centroids: Vectors) -> NDArray[np.int64]:
 def _parts(rows: Vectors) -> Iterator[Vectors]:
     for at in range(0, len(rows), AT_ONCE):
         yield rows[at : at + AT_ONCE]
-
-
-def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-    """The places of the `k` highest, highest first."""
-    if k <= 0:
-        return np.empty(0, np.intp)
-    places = np.argpartition(scores, len(scores) - k)[-k:] if k < len(scores) else np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")]

@@ -50,7 +50,6 @@ class Mirror:
         self._seen: tuple[int, Head | None] | None = None
         self._sound: Head | None = None
         self._given_up: Head | None = None
-        self._unfit: Head | None = None
         self._again_at = 0.0
         self._working = threading.RLock()
 
@@ -74,15 +73,10 @@ class Mirror:
             return self._held
 
     def at_hand(self) -> Snapshot | None:
-        """The snapshot, if it shows the newest version as it is: who writes would have it brought up each time."""
+        """The snapshot that is open, if it shows the newest version: who writes would have it brought up each time."""
         with self._working:
             head = self._head() if self._most_rows else None
-            if head is None:
-                return None
-            if not self._shows(head) and self._unfit != head:
-                self._held = self._read()
-                self._unfit = None if self._shows(head) else head
-            return self._held if self._shows(head) else None
+            return self._held if head is not None and self._shows(head) else None
 
     def update(self, *, tidy: bool = False, seconds: float = 60.0) -> bool:
         """Bring the snapshot up to the newest version; `tidy` also checks all of it and forgets rows that are gone.
