@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocket.data import SETS, Pictures, class_words
+from pocket.photographs import nameable, named
 from pocket.scenes import TRUE, Floats, Scenes
 from pocket.teacher import Teacher
 from pocket.texts import Texts
@@ -61,12 +62,15 @@ class Batches:
             labels = np.array([index[class_words(captions)[0]] for captions in sets[name].captions])
             self.classes[name] = (labels, [teacher.rows(prompts) for prompts in texts.classes[name].values()])
         self.scenes = Scenes(sets["streets"].records)
-        questions = [one for one in (*texts.singles, *texts.compounds) if self.scenes.knows(one.needs)]
+        questions = [one for one in texts.questions() if self.scenes.knows(one.needs)]
         self._words = np.array(teacher.rows(question.words for question in questions))
         self._needs = self.scenes.needs([question.needs for question in questions])
         whole = self.scenes.seen(range(len(self.scenes)))
         answers = [self.scenes.answers(self._needs, whole[at : at + 64]) == TRUE for at in range(0, len(whole), 64)]
         self._answered = [np.flatnonzero(row).astype(np.int32) for part in answers for row in part]
+        self.nameable = nameable(self.scenes.attributes)
+        self.named = named(sets["flickr8k_train"].captions, [self.scenes.attributes[at] for at in self.nameable])
+        """(photographs, nameable) states of the attributes `nameable`, by their captions."""
         self._orders: dict[tuple[str, int], Rows] = {}
 
     def rng(self, step: int) -> np.random.Generator:

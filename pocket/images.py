@@ -1,13 +1,15 @@
-"""The image tower's losses, against the teacher's sentence vectors seen through one learnt map (towers.Place).
+"""The image tower's losses, against the teacher's sentence vectors seen through one learnt map (towers.Place), and
+against vectors of their own for the attributes of street scenes (facts.Facts).
 
-Three kinds over one mixed batch: captions (InfoNCE), class names (softmax over prompts) and questions about street
-scenes (one yes or no each, so that a hydrant of 20 pixels counts as much as the sky). Two more that only help to learn:
-plain classifiers on the tower's features, and where things are.
+Over one mixed batch: captions (InfoNCE); class names (softmax over prompts); questions about street scenes and each of
+their attributes (one yes or no each, so that a hydrant of 20 pixels counts as much as the sky); that a scene which
+answers comes first; things that captions of photographs name; and that the map puts a question's words where its
+attributes lie. Two more only help to learn: plain classifiers on the tower's features, and where things are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,22 @@ from torch.nn import functional as F
 
 from pocket.batches import CLASSES, QUESTIONS, Batch, Batches, Rows
 from pocket.data import SETS, Pictures
-from pocket.scenes import UNKNOWN, Floats, areas
-from pocket.teacher import TEACHER_DIM, Teacher
+from pocket.facts import Facts
+from pocket.scenes import FALSE, TRUE, UNKNOWN, Floats, areas
+from pocket.teacher import Teacher
 from pocket.texts import Texts
 from pocket.towers import ImageTower, Place
+from pocket.words import NOUNS, Question
 from sightline.train import contrastive_loss
 
 MEAN, STD = (0.45, 0.44, 0.42), (0.26, 0.26, 0.27)
 SHARES = {"flickr8k_train": 34, "streets": 56, "tiny_imagenet_32k": 32, "caltech101_80": 6}
 """Pictures of each set in a batch of 128."""
 ALIKE = 0.85  # captions whose teacher vectors are closer than this are not negatives of each other
-WEIGHTS = {"caption": 1.0, "tiny": 1.0, "caltech": 0.3, "questions": 8.0, "plain": 0.5, "cells": 6.0}
+WEIGHTS = {
+    "caption": 1.0, "tiny": 1.0, "caltech": 0.3, "questions": 8.0, "attributes": 4.0, "first": 0.2, "named": 4.0,
+    "map": 0.7, "plain": 0.5, "cells": 6.0,
+}  # fmt: skip
 DROPPED = 0.1  # of the features before the last layer
 
 
@@ -42,12 +49,11 @@ class ImageStage(nn.Module):
         self.device = torch.device(device)
         self.batches = Batches(sets, texts, teacher, seed=seed)
         self.tower = ImageTower(dim, len(self.batches.scenes.located))
-        self._teacher = torch.from_numpy(teacher.vectors)
+        self._teacher, self._teacher_rows = torch.from_numpy(teacher.vectors), teacher.rows
         self.register_buffer("centre", self._teacher.mean(0))
         self.place = Place(_half_whitening(self._teacher - self.centre, dim))
-        self.offset = nn.Linear(TEACHER_DIM, 1)  # how often a question is answered yes
-        nn.init.zeros_(self.offset.weight)
-        nn.init.constant_(self.offset.bias, -2.0)
+        self.facts = Facts(self._places(texts, teacher), self.batches.scenes.either)
+        self.seldom = nn.Parameter(torch.full((len(self.batches.nameable),), -4.0))  # is a thing in a photograph
         counts = {short: len(texts.classes[name]) for name, short in CLASSES.items()}
         counts["streets"] = len(self.batches.scenes.attributes)
         self.heads = nn.ModuleDict({name: nn.Linear(self.tower.width, count) for name, count in counts.items()})
@@ -98,13 +104,13 @@ class ImageStage(nn.Module):
     def losses(
         self, rng: np.random.Generator, batch: Batch, vectors: Mapping[str, Tensor], questions: int = QUESTIONS
     ) -> dict[str, Tensor]:
-        """What the vectors of each set's pictures, of any length, are worth: caption, tiny, caltech, questions."""
+        """What the vectors of each set's pictures, of any length, are worth: a loss of each kind, see above."""
         unit = {name: F.normalize(own, dim=-1) for name, own in vectors.items()}
         parts = {"caption": self._caption_loss(rng, batch, unit)}
         for name, short in CLASSES.items():
             parts[short] = self._class_loss(rng, name, batch, unit[name])
-        parts["questions"] = self._question_loss(rng, batch, unit["streets"], questions)
-        return parts
+        parts["named"] = self._named_loss(batch, unit["flickr8k_train"])
+        return parts | self._street_losses(rng, batch, unit["streets"], questions)
 
     def weighed(self, parts: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
         for name, value in ((name, float(part.detach())) for name, part in parts.items()):
@@ -118,6 +124,28 @@ class ImageStage(nn.Module):
         """Unit vectors (n, dim) where the texts of these teacher rows belong."""
         return F.normalize(self.place(self._teacher[rows] - self.centre), dim=-1)
 
+    @torch.no_grad()
+    def targets(self, questions: Sequence[Question], prompts: Collection[str] = ()) -> Tensor:
+        """(texts, dim) where each of the teacher's texts belongs: questions at their attributes, the rest where the map
+        says. Between the two lie somebody ("a woman" is more than the attribute knows) and, by all its names, a thing
+        that is a class of photographs too, as `prompts` say ("a photo of an airplane").
+        """
+        targets = torch.cat([self.texts(slice(at, at + 4096)) for at in range(0, len(self._teacher), 4096)])
+        rows = self._teacher_rows(question.words for question in questions)
+        beside: dict[str, list[int]] = {}
+        for question, row in zip(questions, rows, strict=True):
+            if question.words in prompts and question.needs in NOUNS:
+                beside.setdefault(question.needs, []).append(row)
+        meant = self.facts(self.batches.scenes.needs([question.needs for question in questions]))[0]
+        for at, (question, row) in enumerate(zip(questions, rows, strict=True)):
+            own = [row] if question.needs == "person" else beside.get(question.needs)
+            if own:
+                meant[at] += F.normalize(targets[own].mean(0), dim=0)
+        asked = torch.tensor(rows, device=self.device)
+        found = torch.zeros_like(targets).index_add_(0, asked, meant)  # the same words may have several needs
+        targets[asked] = F.normalize(found[asked], dim=-1)
+        return targets
+
     def vectors(self, pixels: NDArray[np.uint8], side: int, batch: int = 128) -> Tensor:
         """Unit vectors (n, dim) of whole pictures, as they are resized in use (to about a pixel's rounding)."""
         found = []
@@ -127,6 +155,19 @@ class ImageStage(nn.Module):
             view = F.interpolate(view, (side, side), mode="bicubic", antialias=True, align_corners=False)
             found.append(F.normalize(self.tower(self._normalised(view)), dim=-1))
         return torch.cat(found)
+
+    def _places(self, texts: Texts, teacher: Teacher) -> Tensor:
+        """(attributes, dim): where the map puts the ways to ask for each; of no way, near nothing."""
+        ways: dict[str, list[int]] = {}
+        for question in texts.singles:
+            ways.setdefault(question.needs, []).append(teacher.row(question.words))
+        dim = self.place.line.out_features
+        with torch.no_grad():
+            return torch.stack([
+                F.normalize(self.place(self._teacher[ways[name]] - self.centre).mean(0), dim=0)
+                if name in ways else torch.full((dim,), dim**-0.5)
+                for name in self.batches.scenes.attributes
+            ])  # fmt: skip
 
     def _caption_loss(self, rng: np.random.Generator, batch: Batch, vectors: Mapping[str, Tensor]) -> Tensor:
         whole = np.flatnonzero(areas(batch.crops["streets"]) > 0.5)  # a caption does not fit a small part of a scene
@@ -151,13 +192,33 @@ class ImageStage(nn.Module):
         target = torch.from_numpy(labels[batch.rows[name]]).to(self.device)
         return F.cross_entropy(logits, target, label_smoothing=0.05)
 
-    def _question_loss(self, rng: np.random.Generator, batch: Batch, vectors: Tensor, questions: int) -> Tensor:
-        rows = batch.rows["streets"]
-        asked, needs = self.batches.questions(rng, rows, questions)
-        words = self._teacher[asked] - self.centre
-        logits = vectors @ F.normalize(self.place(words), dim=-1).T * self.scales["question"].exp()
-        seen = self.batches.scenes.seen(rows.tolist(), batch.crops["streets"])
-        return self._answered(logits + self.offset(words).T, self.batches.scenes.answers(needs, seen))
+    def _street_losses(self, rng: np.random.Generator, batch: Batch, vectors: Tensor, count: int) -> dict[str, Tensor]:
+        """questions: `count` of them, of several attributes; attributes: all, one by one; first: the share of a
+        question's scores that lies with pictures that answer it; map: how far its words are from its attributes.
+        """
+        rows, scenes = batch.rows["streets"], self.batches.scenes
+        seen = scenes.seen(rows.tolist(), batch.crops["streets"])
+        asked, needs = self.batches.questions(rng, rows, count)
+        answers = scenes.answers(needs, seen)
+        meant, often = self.facts(needs)
+        logits = vectors @ meant.T * self.scales["question"].exp()
+        words = F.normalize(self.place(self._teacher[asked] - self.centre), dim=-1)
+        return {
+            "questions": self._answered(logits + often, answers),
+            "attributes": self._attribute_loss(vectors, seen[:, : len(scenes.attributes)]),
+            "first": _first_loss(logits, torch.from_numpy(answers).to(self.device)),
+            "map": 1 - (words * meant.detach()).sum(1).mean(),
+        }
+
+    def _attribute_loss(self, vectors: Tensor, states: NDArray[np.float32]) -> Tensor:
+        meant, often = self.facts.singles()
+        return self._answered(vectors @ meant.T * self.scales["question"].exp() + often, states)
+
+    def _named_loss(self, batch: Batch, vectors: Tensor) -> Tensor:
+        """Things of street scenes in photographs, as far as captions name them."""
+        meant = self.facts.singles()[0][self.batches.nameable]
+        logits = vectors @ meant.T * self.scales["question"].exp() + self.seldom
+        return self._answered(logits, self.batches.named[batch.rows["flickr8k_train"]])
 
     def _plain_loss(self, batch: Batch, features: Mapping[str, Tensor]) -> Tensor:
         """A classifier of its own on the features of each set. For training only."""
@@ -216,6 +277,18 @@ class ImageStage(nn.Module):
     def _normalised(self, view: Tensor) -> Tensor:
         mean, std = (torch.tensor(values, device=self.device)[:, None, None] for values in (MEAN, STD))
         return ((view.clamp(0, 1) - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def _first_loss(logits: Tensor, answers: Tensor) -> Tensor:
+    """Of questions (pictures, questions) that some answer and some do not: -log of the answering pictures' share of the
+    softmax over pictures. It wants right ones in front, not all of them: what precision@k counts.
+    """
+    asked = logits.masked_fill(answers == UNKNOWN, -torch.inf)
+    right = logits.masked_fill(answers != TRUE, -torch.inf)
+    some = (answers == TRUE).any(0) & (answers == FALSE).any(0)
+    if not some.any():
+        return logits.new_zeros(())
+    return (torch.logsumexp(asked[:, some], 0) - torch.logsumexp(right[:, some], 0)).mean()
 
 
 def _half_whitening(vectors: Tensor, dim: int) -> Tensor:

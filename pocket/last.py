@@ -7,6 +7,7 @@ hundreds of pictures and questions (docs/LOG.md: precision@5 of held-out scenes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,13 +25,20 @@ VIEWS = {"flickr8k_train": 2, "streets": 5, "tiny_imagenet_32k": 1, "caltech101_
 COUNTS = {"flickr8k_train": 256, "streets": 256, "tiny_imagenet_32k": 320, "caltech101_80": 64}
 """Pictures of each set in a step."""
 QUESTIONS = 512
-WEIGHTS = {"caption": 1.0, "tiny": 1.0, "caltech": 0.2, "questions": 24.0}
+WEIGHTS = {
+    "caption": 1.0, "tiny": 1.0, "caltech": 0.2, "questions": 24.0, "attributes": 12.0, "first": 0.5, "named": 12.0,
+    "map": 2.0,
+}  # fmt: skip
+SHARPNESS = 60.0
+"""By which cosines to questions are multiplied at first. The long course keeps to 10 to 30; sharper, what comes first
+counts for more (docs/LOG.md).
+"""
 LOOKED_AT = 64
 """Pictures that go through the tower together."""
 
 
 class LastLayer(nn.Module):
-    """Trains `stage`'s last layer, its map from sentences and its scales; `store` afterwards puts them into it.
+    """Trains `stage`'s last layer, its map from sentences, its facts and scales; `store` afterwards puts them into it.
 
     The features (of pictures at `side` pixels) are kept in `folder` as float16, one file a set.
     """
@@ -50,7 +58,9 @@ class LastLayer(nn.Module):
         with torch.no_grad():  # the same function, of features that are even
             self.out.weight.copy_(stage.tower.out.weight * self.spread)
             self.out.bias.copy_(stage.tower.out.bias + stage.tower.out.weight @ self.mean)
-        self.place, self.offset, self.scales = stage.place, stage.offset, stage.scales
+        self.place, self.facts, self.seldom, self.scales = stage.place, stage.facts, stage.seldom, stage.scales
+        with torch.no_grad():
+            self.scales["question"].fill_(math.log(SHARPNESS))
         self.dropout = nn.Dropout(DROPPED)
         self.to(stage.device)
 

@@ -1,9 +1,10 @@
 """The road from the data to a model folder, in three courses that can be stopped and go on (`--minutes`).
 
 1. The teacher reads every text once (teacher.py).
-2. The image tower learns to point where the teacher's sentences, through one learnt map, point.
-3. Its last layer and the map learn on, by themselves (last.py).
-4. The text tower learns to say what teacher and map say together, so that the teacher can stay at home.
+2. The image tower learns to point where the teacher's sentences, through one learnt map, point; and to where the
+   attributes of street scenes lie, which have vectors of their own (facts.py).
+3. Its last layer, the map and those vectors learn on, by themselves (last.py).
+4. The text tower learns where each text belongs, so that the teacher can stay at home.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DIM, CONTEXT, VOCAB = 256, 32, 5000
 VOCABULARY = 12_000
 """Words of the teacher's that the text tower learns, whether or not a picture shows them."""
+LAST_RATE, TEXT_RATE = 1e-3, 1.5e-3
+"""Peak learning rates of the last layer and of the text tower."""
 CURVES = "curves.jsonl"
 LOOKS = 12
 """How often a course measures what it has learnt."""
@@ -95,13 +98,14 @@ def run(options: Options, command: str, encode: Encode | None = None) -> bool:
         say("stopped; the same command goes on")
         return False
     images.eval()
-    with torch.no_grad():
-        targets = torch.cat([images.texts(slice(at, at + 4096)) for at in range(0, len(teacher.texts), 4096)])
+    questions = [one for one in texts.questions() if images.batches.scenes.knows(one.needs)]
+    targets = images.targets(questions, set(texts.prompts()))
     tokenizer = _tokenizer(texts.about(), work / "tokenizer.json")
     torch.manual_seed(options.seed)  # the same start, whether or not this process trained the pictures
     about = set(teacher.rows(texts.about()))
     kinds = {
         "classes": teacher.rows(texts.prompts()),
+        "questions": teacher.rows(question.words for question in questions),
         "at large": [row for row in range(len(teacher.texts)) if row not in about],
     }
     sentences = TextStage(teacher.texts, targets, tokenizer, kinds=kinds, context=CONTEXT, seed=options.seed)
@@ -154,7 +158,7 @@ def _train_images(images: ImageStage, looker: Looker, options: Options, folder: 
 def _train_last(images: ImageStage, looker: Looker, options: Options, folder: Path, seconds: float) -> Course:
     images.eval()
     layer = LastLayer(images, options.side, folder, say=say)
-    course = Course(layer, layer.loss, Plan(options.last_steps, options.rate / 2), folder)
+    course = Course(layer, layer.loss, Plan(options.last_steps, LAST_RATE), folder)
 
     def after(step: int) -> None:
         if step % 100 == 0:
@@ -177,7 +181,7 @@ def _train_texts(sentences: TextStage, options: Options, folder: Path, seconds: 
     if not (folder / "checkpoint.safetensors").exists():
         say(f"a bag of words alone: cosine {sentences.start_from_words():.3f}")
     sentences.tower.to(sentences.device)
-    course = Course(sentences.tower, sentences.loss, Plan(options.text_steps, 1.5e-3), folder)
+    course = Course(sentences.tower, sentences.loss, Plan(options.text_steps, TEXT_RATE), folder)
 
     def after(step: int) -> None:
         if step % 100 == 0:
@@ -218,25 +222,25 @@ class Looker:
 
         dev, tiny, streets = valid(DEV), valid("tiny_imagenet_32k"), valid("streets")
         self._dev, self._tiny, self._streets = dev.pixels, tiny.pixels, streets.pixels
-        known = set(teacher.texts)
         self._captions = Teacher([c for own in dev.captions for c in own], options.cache, encode)
         self._rows = [self._captions.rows(own) for own in dev.captions]
         names = list(texts.classes["tiny_imagenet_32k"])
         self._labels = np.array([names.index(class_words(own)[0]) for own in tiny.captions])
         self._prompts = teacher.rows(prompts[0] for prompts in texts.classes["tiny_imagenet_32k"].values())
-        asked = [
-            one for one in (*texts.singles, *texts.compounds[:3000]) if one.words in known and scenes.knows(one.needs)
-        ]
+        asked = [one for one in (*texts.singles, *texts.compounds[:3000]) if scenes.knows(one.needs)]
         held = Scenes(streets.records, scenes.attributes)
         answers = held.answers(held.needs([one.needs for one in asked]), held.seen(range(len(held))))
         enough = ((answers == TRUE).sum(0) >= FEWEST) & ((answers == TRUE).mean(0) < 0.6)
         picked = np.random.default_rng(0).permutation(np.flatnonzero(enough))[:600]
         self._answers = answers[:, picked]
-        self._asked = teacher.rows(asked[at].words for at in picked)
+        self._needs = scenes.needs([asked[at].needs for at in picked])
 
     @torch.no_grad()
     def look(self, images: ImageStage, side: int) -> dict[str, float]:
-        """recall@10 of dev captions, top-5 of held-out tiny-imagenet, precision@5 of questions about valid scenes."""
+        """recall@10 of dev captions, top-5 of held-out tiny-imagenet, precision@5 of questions about valid scenes.
+
+        Before the text tower: captions and class names lie where the map has them, questions where their attributes do.
+        """
         dev = images.vectors(self._dev, side)
         sentences = torch.from_numpy(self._captions.vectors).to(images.device)
         words = torch.nn.functional.normalize(images.place(sentences - images.centre), dim=-1)
@@ -244,7 +248,7 @@ class Looker:
         ranks = [int((scores[row] > scores[row, at]).sum()) for at, rows in enumerate(self._rows) for row in rows]
         classes = (images.vectors(self._tiny, side) @ images.texts(self._prompts).T).cpu().numpy()
         own = classes[np.arange(len(classes)), self._labels][:, None]
-        streets = (images.vectors(self._streets, side) @ images.texts(self._asked).T).cpu().numpy()
+        streets = (images.vectors(self._streets, side) @ images.facts(self._needs)[0].T).cpu().numpy()
         streets[self._answers == UNKNOWN] = -2
         best = np.argsort(-streets, axis=0, kind="stable")[:5]
         found = np.take_along_axis(self._answers, best, 0) == TRUE

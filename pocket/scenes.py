@@ -32,7 +32,8 @@ class Scenes:
     def __init__(self, records: Sequence[dict[str, Any]], attributes: Sequence[str] | None = None) -> None:
         self.attributes = list(attributes) if attributes is not None else common(records)
         self._column = {name: at for at, name in enumerate(self.attributes)}
-        self._either: list[list[int]] = []  # columns behind the attributes: any of several
+        self.either: list[list[int]] = []
+        """Columns behind the attributes: any of several of them."""
         self._counted = np.array([_is_count(name) for name in self.attributes])
         boxes = [_boxes(record["entities"], self._column) for record in records]
         self._boxes = boxes
@@ -63,17 +64,17 @@ class Scenes:
             row = []
             for need in question.split(BOTH):
                 columns = [self._column[name] for name in need.split(EITHER)]
-                if len(columns) > 1 and columns not in self._either:
-                    self._either.append(columns)
+                if len(columns) > 1 and columns not in self.either:
+                    self.either.append(columns)
                 row.append(columns)
             rows.append(row)
-        always = len(self.attributes) + len(self._either)
+        always = len(self.attributes) + len(self.either)
         most = max(map(len, rows))
         found = np.full((len(rows), most), -1)
         for at, row in enumerate(rows):
             for place, columns in enumerate(row):
                 single = len(columns) == 1
-                found[at, place] = columns[0] if single else len(self.attributes) + self._either.index(columns)
+                found[at, place] = columns[0] if single else len(self.attributes) + self.either.index(columns)
         found[found < 0] = always
         return found
 
@@ -90,7 +91,7 @@ class Scenes:
                 if area[at] < WHOLE:
                     own[self._counted] = UNKNOWN
                     own[self._areas & (own == TRUE)] = UNKNOWN
-        either = [states[:, columns].max(1) for columns in self._either]
+        either = [states[:, columns].max(1) for columns in self.either]
         return np.column_stack([states, *either, np.full(len(states), TRUE, np.float32)]).astype(np.float32)
 
     def answers(self, needs: NDArray[np.int64], seen: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Stage 3: our own tokenizer and the text tower, which learns where teacher and linear map put every text."""
+"""Stage 3: our own tokenizer and the text tower, which learns where every text belongs (ImageStage.targets)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from pocket.words import misspell
 from sightline.train import contrastive_loss
 
 BATCH, CHUNK = 384, 128
-KINDS = {"classes": 0.2, "short": 0.3, "any": 0.35, "at large": 0.15}
-"""Share of a batch: names of classes, texts of six words at most, all about the pictures, words at large."""
-MISSPELT = 0.25  # of the texts, in one of their longer words
+KINDS = {"classes": 0.15, "questions": 0.3, "short": 0.2, "any": 0.25, "at large": 0.1}
+"""Share of a batch: names of classes, questions about street scenes, texts of six words at most, all about the
+pictures, words at large.
+"""
+MISSPELT, JOINED = 0.25, 0.05
+"""Shares of the texts with a typing error in one of their longer words, and with a space left out."""
 
 
 def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
@@ -37,9 +40,9 @@ def train_tokenizer(texts: list[str], vocab: int) -> Tokenizer:
 
 
 class TextStage:
-    """Trains `tower` to say where the map places each of the teacher's texts: `targets` (n, dim), unit rows.
+    """Trains `tower` to say where each of the teacher's texts belongs: `targets` (n, dim), unit rows.
 
-    `kinds` names the rows of "classes" and "at large" among the texts.
+    `kinds` names the rows of "classes", "questions" and "at large" among the texts.
     """
 
     def __init__(
@@ -98,10 +101,12 @@ class TextStage:
         return 4 * (1 - cosine) + 0.25 * contrastive_loss(made, target, scale=20.0, same=target @ target.T > 0.95)
 
     def _text(self, row: int, rng: random.Random) -> str:
-        text = self._texts[row]
-        if rng.random() < MISSPELT:
-            words = text.split()
+        words = self._texts[row].split()
+        chance = rng.random()
+        if chance < MISSPELT:
             at = rng.choice([at for at, word in enumerate(words) if len(word) > 3] or [0])
             words[at] = misspell(words[at], rng)
-            text = " ".join(words)
-        return text
+        elif chance < MISSPELT + JOINED and len(words) > 2:
+            at = rng.randrange(1, len(words) - 1)  # not the article
+            words[at : at + 2] = ["".join(words[at : at + 2])]
+        return " ".join(words)

@@ -16,13 +16,13 @@ from pocket.words import (
     NOUNS,
     Question,
     articled,
+    circumstances,
     compounds,
     fragments,
     singles,
 )
 
 COMPOUNDS, FRAGMENTS = 16_000, 12_000
-TIMES = ("at night", "at sunset", "in the rain", "in the fog", "on a sunny day", "in the snow", "in the city")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,11 @@ class Texts:
 
     def about(self) -> list[str]:
         """All but those of words at large."""
-        asked = [question.words for question in (*self.singles, *self.compounds)]
-        return sorted({*asked, *self.prompts(), *self.plain})
+        return sorted({*(question.words for question in self.questions()), *self.prompts(), *self.plain})
+
+    def questions(self) -> list[Question]:
+        """All about street scenes."""
+        return [*self.singles, *self.compounds]
 
     def prompts(self) -> list[str]:
         """Of all classes."""
@@ -64,14 +67,14 @@ def gather(sets: dict[str, Pictures], *, seed: int, vocabulary: Sequence[str] = 
     plain += [articled(f"a road with a {word}") for word in MORE_WORDS]
     nouns = [noun for own in NOUNS.values() for noun in own]
     plain += [articled(f"a {colour} {noun}") for own in COLOURS.values() for colour in own for noun in nouns]
-    plain += [articled(f"a {noun} {time}") for noun in nouns for time in TIMES]
+    plain += [articled(f"a {noun} in the snow") for noun in nouns]
     rng = random.Random(seed)
     at_large = [
         text
         for word in vocabulary
         for text in (word, articled(f"a photo of a {word}"), articled(f"a {word} {rng.choice(nouns)}"))
     ]
-    asked = compounds(random.Random(seed), of_scenes, COMPOUNDS)
+    asked = [*compounds(random.Random(seed), of_scenes, COMPOUNDS), *circumstances(attributes)]
     return Texts(classes, singles(attributes), asked, plain, at_large)
 
 

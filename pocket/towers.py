@@ -83,11 +83,12 @@ class Place(nn.Module):
         super().__init__()
         dim, teacher = weight.shape
         self.line = nn.Linear(teacher, dim, bias=False)
-        self.bend = nn.Sequential(nn.Linear(teacher, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        last = nn.Linear(hidden, dim)
+        self.bend = nn.Sequential(nn.Linear(teacher, hidden), nn.GELU(), last)
         with torch.no_grad():
             self.line.weight.copy_(weight)
-        nn.init.zeros_(self.bend[2].weight)
-        nn.init.zeros_(self.bend[2].bias)
+            last.weight.zero_()
+            last.bias.zero_()
 
     def forward(self, sentence: Tensor) -> Tensor:
         vectors: Tensor = self.line(sentence) + self.bend(sentence)

@@ -232,6 +232,18 @@ def singles(attributes: Iterable[str]) -> list[Question]:
     return [Question(articled(question.words), question.needs) for question in found]
 
 
+def circumstances(attributes: Iterable[str]) -> list[Question]:
+    """Every thing in every light, weather and place, in plain words: 'a lorry at dusk'."""
+    return [
+        Question(articled(f"a {noun} {tail}"), f"{attribute} + {needs}")
+        for attribute in attributes
+        if attribute in NOUNS
+        for noun in NOUNS[attribute][:2]
+        for needs, (_, tails) in CIRCUMSTANCES.items()
+        for tail in tails[:2]
+    ]
+
+
 def things(attribute: str) -> list[str]:
     """How a thing, also with a colour, an action or a number, is called: 'red any car' -> 'a red car', 'red cars', …"""
     first, _, rest = attribute.partition(" ")
@@ -266,7 +278,7 @@ def _compound(rng: random.Random, true: set[str]) -> Question | None:
     scenery = sorted(name for name in true if name in AREAS and not name.startswith("no "))
     around = [needs for needs in CIRCUMSTANCES if holds(needs, true)]
     parts = rng.choice(("thing tail", "thing tail", "thing thing", "thing area", "place tail", "thing thing tail"))
-    words, needs = "", []
+    words, needs = "", list[str]()
     for part in parts.split():
         if part == "thing" and asked:
             name = rng.choice(asked)

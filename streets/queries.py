@@ -102,8 +102,8 @@ def every() -> Iterator[Query]:
             yield Query(words, kind, tuple(needs.split(" + ")))
     for words, needs in NEVER_TOGETHER.items():
         yield Query(words, NONE, tuple(needs.split(" + ")))
-    for asked in NOWHERE.values():
-        for words in asked:
+    for absent in NOWHERE.values():
+        for words in absent:
             yield Query(words, NONE, ())
 
 

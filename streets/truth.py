@@ -222,7 +222,7 @@ def attributes(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
 
 def areas(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     """The areas that are clear, and those that are doubtful."""
-    true, maybe = set(), set()
+    true, maybe = set[str](), set[str]()
     for name, need in AREAS.items():
         found = [record["evidence"]["areas"][c] for c in need.classes if c in record["evidence"]["areas"]]
         share = sum(area["share"] for area in found)
@@ -290,7 +290,7 @@ def _is_redder_than_its_surroundings(thing: Mapping[str, Any]) -> bool:
 def paint_pixels(thing: Mapping[str, Any]) -> float:
     """Pixels of the part that carries the named colour: paint, shirt or lit bulb."""
     x0, y0, x1, y1 = thing["box"]
-    return thing["mask"].count("2") / len(thing["mask"]) * (x1 - x0) * (y1 - y0) * WIDTH * HEIGHT
+    return float(thing["mask"].count("2") / len(thing["mask"]) * (x1 - x0) * (y1 - y0) * WIDTH * HEIGHT)
 
 
 def seen_colours(
@@ -363,7 +363,7 @@ def _things(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _judged(record: Mapping[str, Any]) -> tuple[list[Entity], list[Entity]]:
     """What is clear, and what is doubtful."""
-    clear, unsure = [], []
+    clear, unsure = list[Entity](), list[Entity]()
     for thing in _things(record):
         judged = verdict(thing)
         if judged is None:
@@ -390,7 +390,8 @@ def _entity(thing: Mapping[str, Any], record: Mapping[str, Any]) -> Entity:
     night = record["scene"]["light"] == "night"
     colour, unsure = _colour(thing, night=night)
     if kind == "person":
-        colour, unsure = SHIRT_WORDS.get(colour, colour), [SHIRT_WORDS.get(other, other) for other in unsure]
+        colour = SHIRT_WORDS.get(colour, colour) if colour else None
+        unsure = [SHIRT_WORDS.get(other, other) for other in unsure]
     if colour:
         entity["colour"] = colour
     entity["_colours"] = sorted({*unsure} - {colour})
@@ -409,7 +410,7 @@ def _action_shows(thing: Mapping[str, Any], hard: float, *, night: bool) -> bool
     if thing["pixels"] < LARGE_ENOUGH_FOR_ACTION["person"] * hard:
         return False
     x0, y0, x1, y1 = thing["box"]
-    return thing["action"] != "walking" or (x1 - x0) * WIDTH >= STRIDE * (y1 - y0) * HEIGHT
+    return bool(thing["action"] != "walking" or (x1 - x0) * WIDTH >= STRIDE * (y1 - y0) * HEIGHT)
 
 
 def _public(entity: Entity) -> Entity:
@@ -426,7 +427,7 @@ def _kind_can_be_told(thing: Mapping[str, Any], hard: float) -> bool:
     if thing["tag"] == "pickup truck" and thing.get("facing") == "away":
         least = PICKUP_FROM_BEHIND
     large = thing["pixels"] >= least * hard
-    return large and (thing["pixels"] / max(thing["whole"], 1.0) >= KIND_SHARE or thing["pixels"] >= 8000)
+    return bool(large and (thing["pixels"] / max(thing["whole"], 1.0) >= KIND_SHARE or thing["pixels"] >= 8000))
 
 
 def _colour(thing: Mapping[str, Any], *, night: bool) -> tuple[str | None, list[str]]:
@@ -526,7 +527,7 @@ def _phrases(entity: Mapping[str, Any], names: set[str]) -> tuple[set[str], set[
 
 def _counts(seen: Iterable[Entity], unsure: Iterable[Entity]) -> tuple[set[str], set[str]]:
     """Exact numbers, where nothing that would count is doubtful."""
-    true, maybe = set(), set()
+    true, maybe = set[str](), set[str]()
     said_of_seen, said_of_unsure = [_said_of(entity) for entity in seen], [_said_of(entity) for entity in unsure]
     kinds = [entity["kind"] for entity in (*seen, *unsure)]
     for name in COUNTED:
@@ -587,11 +588,11 @@ def _circumstances(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
 def sunset_shows(record: Mapping[str, Any]) -> bool:
     """Whether the picture itself says that the sun is low: by day, sky and picture are never this red."""
     sky, picture = record["evidence"]["areas"].get("sky", {}), record["evidence"]["picture"]
-    return sky.get("inside", (0, 0, 0))[1] >= 4 or picture["inside"][1] >= 6
+    return bool(sky.get("inside", (0, 0, 0))[1] >= 4 or picture["inside"][1] >= 6)
 
 
 def sun_shows(record: Mapping[str, Any]) -> bool:
     """Whether the picture itself says that the sun shines: the sky is blue or the sun is on the road."""
     areas = record["evidence"]["areas"]
     sky, road = areas.get("sky", {}), areas.get("road", {})
-    return sky.get("inside", (0, 0, 0))[2] <= BLUE_SKY or road.get("lightness", (0, 0, 0))[2] >= SUNLIT_ROAD
+    return bool(sky.get("inside", (0, 0, 0))[2] <= BLUE_SKY or road.get("lightness", (0, 0, 0))[2] >= SUNLIT_ROAD)

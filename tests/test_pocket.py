@@ -20,8 +20,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pocket import course, data, images, last, recipe, texts, words
+from pocket import course, data, images, last, photographs, recipe, sentences, texts, words
 from pocket.course import Course, Plan
+from pocket.facts import Facts
 from pocket.scenes import FALSE, TRUE, UNKNOWN, Scenes
 from pocket.teacher import Teacher
 from pocket.towers import ImageTower
@@ -129,6 +130,56 @@ def test_every_attribute_of_the_bundled_train_scenes_can_be_asked_for() -> None:
     seen = {name for row in table["attributes"].to_pylist() for name in row}
     asked = {need for one in words.singles(seen) for part in one.needs.split(" + ") for need in part.split(" or ")}
     assert seen - asked == {"light:overcast"}  # the weather says it
+
+
+def test_every_thing_is_asked_for_in_every_light_weather_and_place() -> None:
+    asked = {one.words: one.needs for one in words.circumstances(["any truck", "red bus", "bus"])}
+    assert asked["a lorry at night"] == "any truck + light:night"
+    assert asked["a bus in the fog"] == "bus + weather:fog"
+    assert {needs.split(" + ")[0] for needs in asked.values()} == {"any truck", "bus"}
+
+
+def test_a_question_is_the_sum_of_its_attributes_and_either_of_two_lies_between_them() -> None:
+    scenes = Scenes([scene()], ATTRIBUTES)
+    needs = scenes.needs(["bus", "bus + light:night", "light:night or light:noon", "red bus + bus + vehicle"])
+    facts = Facts(torch.eye(len(ATTRIBUTES)), scenes.either)
+    vectors, _ = facts(needs)
+    assert torch.allclose(vectors.norm(dim=-1), torch.ones(4))
+    of = [{ATTRIBUTES[at]: float(row[at]) for at in range(len(ATTRIBUTES)) if row[at]} for row in vectors.detach()]
+    assert of[0] == {"bus": 1.0}
+    assert of[1] == pytest.approx({"bus": 0.5**0.5, "light:night": 0.5**0.5})
+    assert of[2] == pytest.approx({"light:night": 0.5**0.5, "light:noon": 0.5**0.5})
+    assert of[3] == pytest.approx(dict.fromkeys(["bus", "red bus", "vehicle"], 3**-0.5))
+
+
+@pytest.mark.parametrize(
+    ("captions", "states"),
+    [
+        (["a dog on a bus", "the dog rides a bus", "a hound"], {"dog": TRUE, "bus": TRUE, "vehicle": TRUE}),
+        (["two dogs", "snow", "a field"], {"dog": UNKNOWN, "bus": FALSE, "vehicle": FALSE, "person": FALSE}),
+        (["a cart", "a sedan", "the sedan"], {"car": TRUE, "any car": TRUE, "taxi": FALSE}),
+        (
+            ["a car", "the cars", "a road"],
+            {"any car": TRUE, "car": UNKNOWN, "taxi": UNKNOWN, "bus": FALSE, "vehicle": TRUE},
+        ),
+        (["a boy runs", "a child", "grass"], {"person": UNKNOWN, "dog": FALSE}),
+        (["two women", "a woman"], {"person": TRUE}),
+        (["a scarf", "a carton"], {"any car": FALSE, "person": FALSE}),
+    ],
+)
+def test_captions_say_which_things_a_photograph_shows(captions: list[str], states: dict[str, float]) -> None:
+    names = ["any car", "bus", "car", "dog", "person", "taxi", "vehicle"]
+    seen = dict(zip(names, photographs.named([captions], names)[0].tolist(), strict=True))
+    assert {name: seen[name] for name in states} == states
+
+
+def test_only_what_stands_in_front_is_asked_to_be_right() -> None:
+    answers = torch.tensor([[TRUE, TRUE, UNKNOWN], [TRUE, FALSE, TRUE], [FALSE, UNKNOWN, TRUE]])
+    front = torch.tensor([[9.0, -9.0, 9.0], [-9.0, 9.0, 0.0], [-9.0, 9.0, 0.0]])
+    first_only = images._first_loss(front[:, :1], answers[:, :1])
+    assert float(first_only) == pytest.approx(0, abs=1e-4)  # one of two that answer is far ahead: enough
+    assert float(images._first_loss(front[:, 1:2], answers[:, 1:2])) == pytest.approx(18, abs=1e-3)
+    assert float(images._first_loss(front[:, 2:], answers[:, 2:])) == 0  # nothing known to be false: nothing asked
 
 
 # ---- a whole course, tiny -------------------------------------------------------------------------------------
@@ -294,6 +345,35 @@ def test_the_last_layer_starts_where_the_tower_ended_and_learns(
     assert (stage.tower.stem[0].weight == frozen).all()
     with torch.no_grad():
         assert (stage.vectors(pictures, 64) - before).abs().max() > 0.01
+
+
+def test_a_text_belongs_where_its_attributes_lie_and_any_other_where_the_map_says(
+    sources: data.Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = small_stage(sources, tmp_path, monkeypatch)
+    stage.facts.table.data.copy_(torch.randn(stage.facts.table.shape))
+    asked = [words.Question("a bus", "bus"), words.Question("a red bus at night", "red bus + light:night")]
+    row = {name: at for at, name in enumerate(stage.batches.scenes.attributes)}
+    bus, red, night = (stage.facts.table[row[name]] for name in ("bus", "red bus", "light:night"))
+    teacher = Teacher([*(one.words for one in asked), "a woman"], tmp_path, by_letters)
+    stage._teacher, stage._teacher_rows = torch.from_numpy(teacher.vectors), teacher.rows
+    targets = stage.targets(asked)
+    assert torch.allclose(targets.norm(dim=-1), torch.ones(3))
+    assert torch.allclose(targets[teacher.row("a bus")], bus / bus.norm(), atol=1e-6)
+    assert torch.allclose(targets[teacher.row("a red bus at night")], (red + night) / (red + night).norm(), atol=1e-6)
+    assert torch.allclose(targets[teacher.row("a woman")], stage.texts([teacher.row("a woman")])[0], atol=1e-6)
+    photographed = stage.targets(asked, {"a bus"})[teacher.row("a bus")]
+    placed = stage.texts([teacher.row("a bus")])[0]
+    assert float(photographed @ placed) == pytest.approx(float(photographed @ (bus / bus.norm())), abs=1e-6)
+
+
+def test_a_space_left_out_is_learnt_as_other_typing_errors_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "MISSPELT", 0.0)
+    monkeypatch.setattr(sentences, "JOINED", 1.0)
+    stage = sentences.TextStage.__new__(sentences.TextStage)
+    stage._texts = ["a motor car", "a car", "a stop sign at night"]
+    said = [{stage._text(row, random.Random(seed)) for seed in range(40)} for row in range(3)]
+    assert said == [{"a motorcar"}, {"a car"}, {"a stopsign at night", "a stop signat night", "a stop sign atnight"}]
 
 
 def test_a_tower_says_where_things_are_whatever_the_size_of_the_picture() -> None:
