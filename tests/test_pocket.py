@@ -354,7 +354,7 @@ def test_a_text_belongs_where_its_attributes_lie_and_any_other_where_the_map_say
     stage.facts.table.data.copy_(torch.randn(stage.facts.table.shape))
     asked = [words.Question("a bus", "bus"), words.Question("a red bus at night", "red bus + light:night")]
     row = {name: at for at, name in enumerate(stage.batches.scenes.attributes)}
-    bus, red, night = (stage.facts.table[row[name]] for name in ("bus", "red bus", "light:night"))
+    bus, red, night = (stage.facts.table.detach()[row[name]] for name in ("bus", "red bus", "light:night"))
     teacher = Teacher([*(one.words for one in asked), "a woman"], tmp_path, by_letters)
     stage._teacher, stage._teacher_rows = torch.from_numpy(teacher.vectors), teacher.rows
     targets = stage.targets(asked)
@@ -363,7 +363,7 @@ def test_a_text_belongs_where_its_attributes_lie_and_any_other_where_the_map_say
     assert torch.allclose(targets[teacher.row("a red bus at night")], (red + night) / (red + night).norm(), atol=1e-6)
     assert torch.allclose(targets[teacher.row("a woman")], stage.texts([teacher.row("a woman")])[0], atol=1e-6)
     photographed = stage.targets(asked, {"a bus"})[teacher.row("a bus")]
-    placed = stage.texts([teacher.row("a bus")])[0]
+    placed = stage.texts([teacher.row("a bus")])[0].detach()
     assert float(photographed @ placed) == pytest.approx(float(photographed @ (bus / bus.norm())), abs=1e-6)
 
 
