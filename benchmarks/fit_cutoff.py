@@ -163,7 +163,9 @@ def main() -> None:
         "provenance": {
             "command": "python benchmarks/fit_cutoff.py --data DIR --scenes SCENES --write",
             "encoder": encoder.name,
-            "mixed": [share for share in MIXED if share],
+            "any": {"encoder": encoder.fingerprint, "mixed": [share for share in MIXED if share]}
+            if given.any
+            else former["provenance"]["any"],
             "pictures": {name: len(one.pictures.names) for name, one in sets.items()},
             "answerable": {name: sum(bool(each.relevant) for each in one.asked) for name, one in sets.items()},
             "unanswerable": {name: sum(not each.relevant for each in one.asked) for name, one in sets.items()},
